@@ -1,0 +1,248 @@
+package results
+
+import "time"
+
+// Schema is the version of the record that this package writes; a reader refuses a newer one.
+const Schema = 1
+
+// Kinds of lines in run.jsonl.
+const (
+	KindRun   = "run"   // the first line: Run
+	KindTrial = "trial" // one for each trial that ended, was refused, or was skipped: Trial
+	KindEnd   = "end"   // the last line of a run that was not killed: End
+)
+
+// Run says on what, with what and for what a run was made. It is the first line of run.jsonl.
+type Run struct {
+	Kind      string            `json:"kind"`
+	Schema    int               `json:"schema"`
+	ID        string            `json:"id"` // folder name: 20261122-101500-bench
+	Started   time.Time         `json:"started"`
+	Command   []string          `json:"command"`
+	Commit    string            `json:"commit,omitempty"` // of corelab, "+dirty" behind it where the tree was not clean
+	Seed      uint64            `json:"seed"`             // of the random order
+	Budget    time.Duration     `json:"budget_ns,omitempty"`
+	Host      Host              `json:"host"`
+	Tools     map[string]string `json:"tools,omitempty"` // name → version line; a missing tool is absent and in Missing
+	Missing   []Missing         `json:"missing,omitempty"`
+	Scenarios []Scenario        `json:"scenarios"`
+	Targets   []Target          `json:"targets"`
+}
+
+// Host is the machine.
+type Host struct {
+	Hostname  string            `json:"hostname"`
+	Kernel    string            `json:"kernel"`
+	CPU       string            `json:"cpu"`
+	CPUs      int               `json:"cpus"` // that this process may run on
+	MemoryKiB uint64            `json:"memory_kib"`
+	GoVersion string            `json:"go_version"`
+	OpenFiles uint64            `json:"open_files"` // RLIMIT_NOFILE
+	Virtual   string            `json:"virtual,omitempty"`
+	Sysctl    map[string]string `json:"sysctl,omitempty"`
+}
+
+// Scenario is one question, as it was asked in this run.
+type Scenario struct {
+	Name     string   `json:"name"`
+	Question string   `json:"question"`
+	Why      string   `json:"why,omitempty"`
+	Load     string   `json:"load"` // the shape, in words: "GET /plaintext, closed loop, 64 connections"
+	Cases    []string `json:"cases,omitempty"`
+}
+
+// Target is one server under test.
+type Target struct {
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"` // "core", "peer", "foreign"
+	Command []string `json:"command"`
+	Version string   `json:"version,omitempty"`
+	Config  string   `json:"config,omitempty"` // the configuration file of a peer, whole
+	Limit   bool     `json:"limit,omitempty"`  // a limit that does less than the others: never ranked
+	Note    string   `json:"note,omitempty"`
+}
+
+// Roles of a trial.
+const (
+	RoleRanked   = ""         // counts for the tables
+	RoleAA       = "aa"       // the same target again, as a second entry: the noise floor
+	RoleSecond   = "second"   // the same cell by a second generator, to hold them against each other
+	RoleObserved = "observed" // observed by something that slows it: system calls by name, profiles
+)
+
+// Trial is one measurement of one target in one case of one scenario, or the reason why there is none. A figure that
+// could not be measured is null or absent and stands in Missing with the reason; it is never zero for that.
+type Trial struct {
+	Kind      string    `json:"kind"`
+	Scenario  string    `json:"scenario"`
+	Case      string    `json:"case,omitempty"` // "connections=50"; empty in a scenario of one case
+	Target    string    `json:"target"`
+	Role      string    `json:"role,omitempty"`
+	Round     int       `json:"round"`    // from 1
+	Position  int       `json:"position"` // in the whole run, from 1
+	Placement string    `json:"placement,omitempty"`
+	Started   time.Time `json:"started"`
+
+	Skipped string `json:"skipped,omitempty"` // why nothing was tried: "sequential lacks pipelining"
+	Error   string `json:"error,omitempty"`   // why it failed
+
+	Load    *Load              `json:"load,omitempty"`
+	Server  *Usage             `json:"server,omitempty"`
+	Client  *Usage             `json:"client,omitempty"` // the generator's process
+	Machine *Machine           `json:"machine,omitempty"`
+	Wire    *Wire              `json:"wire,omitempty"`
+	Calls   map[string]float64 `json:"calls_per_request,omitempty"` // system calls by name, only in RoleObserved
+	Runtime *Runtime           `json:"runtime,omitempty"`           // Go's, of our cores
+	Workers []Worker           `json:"workers,omitempty"`
+
+	Warnings []Warning `json:"warnings,omitempty"`
+	Missing  []Missing `json:"missing,omitempty"`
+	Raw      string    `json:"raw,omitempty"` // the tool's own output, a path below the run's folder
+}
+
+// Load is what a generator offered and what it got back.
+type Load struct {
+	Generator   string        `json:"generator"`                // "corelab", "wrk", "vegeta"
+	Command     []string      `json:"command"`                  // to run it again
+	Loop        string        `json:"loop"`                     // "closed", "open"
+	Connections int           `json:"connections"`              // asked for
+	Depth       int           `json:"depth"`                    // requests in flight on a connection: the pipelining depth, 1 otherwise
+	Rate        float64       `json:"rate,omitempty"`           // offered, per second, open loop
+	Arrival     string        `json:"arrival,omitempty"`        // "constant", "poisson"
+	Elapsed     time.Duration `json:"elapsed_ns"`               // of the measured time
+	Requests    uint64        `json:"requests"`                 // answered, rightly or not, in Elapsed
+	BytesIn     uint64        `json:"bytes_in"`                 // received by the generator
+	BytesOut    uint64        `json:"bytes_out,omitempty"`      // sent by it
+	Errors      Errors        `json:"errors"`                   // by kind
+	Late        uint64        `json:"late,omitempty"`           // requests sent more than 1 ms after they were due, open loop
+	LateMax     time.Duration `json:"late_max_ns,omitempty"`    // the worst of them
+	Starved     int           `json:"starved,omitempty"`        // connections that were never answered
+	Checked     uint64        `json:"checked,omitempty"`        // answers whose bytes were compared
+	CheckEvery  int           `json:"check_every,omitempty"`    // one in so many was compared
+	Unsent      uint64        `json:"unsent,omitempty"`         // due in Elapsed and never sent, open loop
+	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
+	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
+	PerConn     *Spread       `json:"per_connection,omitempty"` // answers by connection
+}
+
+// Errors counts answers that did not come or were wrong.
+type Errors struct {
+	Connect uint64 `json:"connect,omitempty"` // refused, reset or timed out while connecting
+	Read    uint64 `json:"read,omitempty"`    // reset or closed before the answer was whole
+	Write   uint64 `json:"write,omitempty"`
+	Timeout uint64 `json:"timeout,omitempty"` // no answer within the generator's time-out
+	Status  uint64 `json:"status,omitempty"`  // not the expected status
+	Length  uint64 `json:"length,omitempty"`  // not the expected length
+	Body    uint64 `json:"body,omitempty"`    // a wrong byte
+	Parse   uint64 `json:"parse,omitempty"`   // not HTTP
+}
+
+// Total is the number of all errors.
+func (e Errors) Total() uint64 {
+	return e.Connect + e.Read + e.Write + e.Timeout + e.Status + e.Length + e.Body + e.Parse
+}
+
+// Latency is a distribution of times.
+type Latency struct {
+	Count uint64        `json:"count"`
+	Mean  time.Duration `json:"mean_ns"`
+	Min   time.Duration `json:"min_ns,omitempty"`
+	P50   time.Duration `json:"p50_ns"`
+	P90   time.Duration `json:"p90_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	P999  time.Duration `json:"p999_ns,omitempty"`
+	Max   time.Duration `json:"max_ns"`
+	HDR   string        `json:"hdr,omitempty"` // the whole histogram: HdrHistogram V2, compressed, base64, in nanoseconds
+}
+
+// Spread is how evenly something was shared out.
+type Spread struct {
+	Min    uint64 `json:"min"`
+	Median uint64 `json:"median"`
+	Max    uint64 `json:"max"`
+}
+
+// Usage is what a process tree used over the measured time.
+type Usage struct {
+	Elapsed     time.Duration `json:"elapsed_ns"`
+	CPU         time.Duration `json:"cpu_ns"`                 // process CPU clock: all threads, ended ones too
+	User        time.Duration `json:"user_ns,omitempty"`      // sampled by the kernel's tick where it is; absent with too few ticks
+	System      time.Duration `json:"system_ns,omitempty"`    // likewise
+	Voluntary   uint64        `json:"voluntary_switches"`     // context switches, all threads
+	Involuntary uint64        `json:"involuntary_switches"`   //
+	MinorFaults uint64        `json:"minor_faults,omitempty"` //
+	MajorFaults uint64        `json:"major_faults,omitempty"` //
+	RSSKiB      uint64        `json:"rss_kib,omitempty"`      // at the end
+	PeakRSSKiB  uint64        `json:"peak_rss_kib,omitempty"` // ever
+	Files       int           `json:"files,omitempty"`        // open at the end
+	Threads     int           `json:"threads,omitempty"`      // at the end
+	Affinity    string        `json:"affinity,omitempty"`     // the CPUs it might use: "0", "0-1"
+}
+
+// Machine is what the rest of the machine did in the same time.
+type Machine struct {
+	Steal     time.Duration `json:"steal_ns"`               // taken by the hypervisor, all CPUs
+	Idle      time.Duration `json:"idle_ns"`                // all CPUs
+	SoftIRQ   time.Duration `json:"softirq_ns"`             // all CPUs, as the kernel samples it
+	KSoftIRQd time.Duration `json:"ksoftirqd_ns,omitempty"` // the threads' CPU time
+	Others    time.Duration `json:"others_ns"`              // busy time that neither server nor generator used
+}
+
+// Wire is the exchange as verified before the load.
+type Wire struct {
+	Status    int `json:"status"`
+	HeadBytes int `json:"head_bytes"` // of the reply, with the empty line
+	BodyBytes int `json:"body_bytes"`
+}
+
+// Runtime is what a Go server of ours did over the measured time, by its own runtime/metrics.
+type Runtime struct {
+	Allocs     uint64 `json:"allocs"`      // objects
+	AllocBytes uint64 `json:"alloc_bytes"` //
+	GCs        uint64 `json:"gc_cycles"`
+	Goroutines int    `json:"goroutines"` // at the end
+	HeapKiB    uint64 `json:"heap_kib"`   // at the end
+}
+
+// Worker is what one worker of our cores did over the measured time.
+type Worker struct {
+	Accepted uint64 `json:"accepted"`
+	Requests uint64 `json:"requests"`
+	Open     int64  `json:"open"` // at the end
+}
+
+// Warning marks a cell. Code is one of the Warn constants; Text says it to people, with the figures.
+type Warning struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// Codes of warnings. A trial with one that Refuses is not ranked.
+const (
+	WarnLittle    = "littles-law"     // connections ÷ throughput and mean latency disagree by more than 5 %
+	WarnErrors    = "errors"          // answers failed
+	WarnStarved   = "starved"         // connections were never answered
+	WarnGenerator = "generator-bound" // the generator was at its limit: throughput is a lower bound
+	WarnLate      = "late"            // the generator sent late
+	WarnSteal     = "steal"           // something else took the CPU
+	WarnHead      = "head-bytes"      // the reply's head differs by more than 16 bytes from the reference's
+	WarnPlacement = "placement"       // could not be pinned as asked
+	WarnReference = "self-reference"  // the server's first answer was the reference, nothing else was known
+	WarnDied      = "died"            // the server ended during the trial
+	WarnShort     = "short"           // too few requests for the percentile
+)
+
+// Missing is a figure that could not be had, and why.
+type Missing struct {
+	Figure string `json:"figure"`
+	Reason string `json:"reason"`
+}
+
+// End closes a run.
+type End struct {
+	Kind        string        `json:"kind"`
+	Ended       time.Time     `json:"ended"`
+	Elapsed     time.Duration `json:"elapsed_ns"`
+	Trials      int           `json:"trials"`
+	Interrupted bool          `json:"interrupted,omitempty"` // by Ctrl-C or SIGTERM
+}
