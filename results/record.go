@@ -68,6 +68,7 @@ const (
 	RoleAA       = "aa"       // the same target again, as a second entry: the noise floor
 	RoleSecond   = "second"   // the same cell by a second generator, to hold them against each other
 	RoleObserved = "observed" // observed by something that slows it: system calls by name, profiles
+	RoleCeiling  = "ceiling"  // a short closed loop that finds the rate from which an open loop's load is taken
 )
 
 // Trial is one measurement of one target in one case of one scenario, or the reason why there is none. A figure that
