@@ -124,6 +124,7 @@ type Load struct {
 	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
 	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
 	PerConn     *Spread       `json:"per_connection,omitempty"` // answers by connection
+	Reconnect   bool          `json:"reconnect,omitempty"`      // each request on a connection of its own, which Latency leaves out
 }
 
 // Errors counts answers that did not come or were wrong.
@@ -235,7 +236,7 @@ const (
 
 // Missing is a figure that could not be had, and why.
 type Missing struct {
-	Figure string `json:"figure"`
+	Figure string `json:"figure"` // the field's name in the record, in its struct where that is unclear: "server.user_ns", "latency", "runtime"
 	Reason string `json:"reason"`
 }
 
