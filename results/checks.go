@@ -1,0 +1,202 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of the checks.
+const (
+	LittleTolerance    = 0.05  // between connections ÷ throughput and the mean latency
+	GeneratorLimit     = 0.90  // of its CPUs: a generator as busy may be the limit itself
+	AgreementTolerance = 0.05  // between two generators, of the server's CPU per request
+	SameGeneratorCost  = 0.03  // between two targets, of the generator's CPU per request: beyond it, a verdict needs the plain figure too
+	LateShare          = 0.001 // of the requests of an open loop may be sent late or not at all
+)
+
+// Placements of server and generator.
+const (
+	PlacementOne    = "one"    // both on one CPU
+	PlacementSplit  = "split"  // on disjoint CPUs
+	PlacementShared = "shared" // both on all CPUs
+)
+
+// Loops of a generator.
+const (
+	LoopClosed = "closed"
+	LoopOpen   = "open"
+)
+
+// Generators that tables treat in a way of their own.
+const generatorOwn = "corelab"
+
+// weight is how much a warning takes from a row.
+type weight int
+
+const (
+	marks   weight = iota // the row says so, and is ranked
+	bounds                // throughput is a lower bound; cost is ranked
+	disturb               // throughput and latency are not ranked where half of the rounds have it; cost is
+	refuses               // nothing of the row is ranked
+)
+
+// weights of the warnings; one that is not here refuses, as a newer corelab's might.
+var weights = map[string]weight{
+	WarnLittle: refuses, WarnErrors: refuses, WarnStarved: refuses, WarnDied: refuses, WarnPlacement: refuses,
+	WarnLate:      disturb,
+	WarnSteal:     disturb,
+	WarnGenerator: bounds,
+	WarnHead:      marks, WarnReference: marks, WarnShort: marks,
+}
+
+func weigh(code string) weight {
+	if w, ok := weights[code]; ok {
+		return w
+	}
+	return refuses
+}
+
+// Refuses reports whether a warning of that code keeps a row out of every rank.
+func Refuses(code string) bool { return weigh(code) == refuses }
+
+// Check returns every warning of t: those that were recorded with it, and what its own figures say. It is pure.
+func Check(t *Trial) []Warning {
+	all := append([]Warning(nil), t.Warnings...)
+	for _, w := range []Warning{checkLittle(t), checkErrors(t), checkStarved(t), checkGenerator(t), checkLate(t), checkShort(t)} {
+		if w.Code != "" && !hasCode(t.Warnings, w.Code) {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+func hasCode(ws []Warning, code string) bool {
+	for _, w := range ws {
+		if w.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// checkLittle holds a closed loop against Little's law: the requests in flight are throughput × mean latency, and in a closed
+// loop they are all that the connections allow. Connections that were never answered hold none of those that were. Where each
+// request connects anew, connecting takes its part of a connection's time, so that fewer in flight break no law.
+func checkLittle(t *Trial) Warning {
+	l := t.Load
+	rate, ok := Throughput.Of(t)
+	if !ok || l.Loop != LoopClosed || l.Latency == nil || l.Latency.Mean <= 0 || l.Connections <= l.Starved {
+		return Warning{}
+	}
+	depth := max(l.Depth, 1)
+	inFlight := float64((l.Connections - l.Starved) * depth)
+	want := inFlight / rate * float64(time.Second)
+	off := float64(l.Latency.Mean)/want - 1
+	if math.Abs(off) <= LittleTolerance || l.Reconnect && off < 0 {
+		return Warning{}
+	}
+	what := fmt.Sprintf("%d connections", l.Connections)
+	if l.Starved > 0 {
+		what = fmt.Sprintf("(%d − %d starved) connections", l.Connections, l.Starved)
+	}
+	if depth > 1 {
+		what += fmt.Sprintf(" × %d deep", depth)
+	}
+	return Warning{WarnLittle, fmt.Sprintf("Little's law: %s ÷ %s req/s = %s, but the mean latency is reported as %s (%+.0f %%)",
+		what, formatCount(rate), formatTime(want), formatTime(float64(l.Latency.Mean)), 100*off)}
+}
+
+func checkErrors(t *Trial) Warning {
+	if t.Load == nil || t.Load.Errors.Total() == 0 {
+		return Warning{}
+	}
+	e := t.Load.Errors
+	var kinds []string
+	for _, k := range []struct {
+		n    uint64
+		name string
+	}{{e.Connect, "connect"}, {e.Read, "read"}, {e.Write, "write"}, {e.Timeout, "time-out"},
+		{e.Status, "status"}, {e.Length, "length"}, {e.Body, "body"}, {e.Parse, "not HTTP"}} {
+		if k.n > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", k.n, k.name))
+		}
+	}
+	return Warning{WarnErrors, fmt.Sprintf("%s errors beside %s answers: %s",
+		formatCount(float64(e.Total())), formatCount(float64(t.Load.Requests)), strings.Join(kinds, ", "))}
+}
+
+func checkStarved(t *Trial) Warning {
+	if t.Load == nil || t.Load.Starved == 0 {
+		return Warning{}
+	}
+	return Warning{WarnStarved, fmt.Sprintf("%d of %d connections were never answered; throughput counts what was served",
+		t.Load.Starved, t.Load.Connections)}
+}
+
+// checkGenerator finds a generator that used up its own CPUs while the server had others. On shared CPUs there is no telling.
+func checkGenerator(t *Trial) Warning {
+	if t.Placement != PlacementSplit || t.Client == nil || t.Client.Elapsed <= 0 {
+		return Warning{}
+	}
+	cpus := countCPUs(t.Client.Affinity)
+	if cpus == 0 {
+		return Warning{}
+	}
+	busy := float64(t.Client.CPU) / float64(t.Client.Elapsed) / float64(cpus)
+	if busy < GeneratorLimit {
+		return Warning{}
+	}
+	return Warning{WarnGenerator, fmt.Sprintf("the generator used %.0f %% of its CPUs (%s): throughput is a lower bound",
+		100*busy, t.Client.Affinity)}
+}
+
+// checkLate finds an open loop that did not offer what it says.
+func checkLate(t *Trial) Warning {
+	if t.Load == nil || t.Load.Loop != LoopOpen {
+		return Warning{}
+	}
+	l := t.Load
+	if due := float64(l.Requests + l.Unsent); float64(l.Late+l.Unsent) <= LateShare*due {
+		return Warning{}
+	}
+	return Warning{WarnLate, fmt.Sprintf("%s requests were sent more than 1 ms late (at worst %s) and %s not at all, of %s: "+
+		"the latency counts from when they were due", formatCount(float64(l.Late)), formatTime(float64(l.LateMax)),
+		formatCount(float64(l.Unsent)), formatCount(float64(l.Requests+l.Unsent)))}
+}
+
+// checkShort marks a trial in which there are too few answers for a percentile that the tables show.
+func checkShort(t *Trial) Warning {
+	if t.Load == nil || t.Load.Latency == nil {
+		return Warning{}
+	}
+	for _, f := range []Figure{P50, P90, P99, P999} {
+		if n := t.Load.Latency.Count; n < f.Samples {
+			return Warning{WarnShort, fmt.Sprintf("%s answers are too few for %s, it takes %s",
+				formatCount(float64(n)), f.Name, formatCount(float64(f.Samples)))}
+		}
+	}
+	return Warning{}
+}
+
+// countCPUs counts a kernel's list of CPUs, "0,2-3"; 0 where it is none.
+func countCPUs(list string) int {
+	n := 0
+	for part := range strings.SplitSeq(list, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		first, err := strconv.Atoi(from)
+		if err != nil {
+			return 0
+		}
+		last := first
+		if isRange {
+			if last, err = strconv.Atoi(to); err != nil || last < first {
+				return 0
+			}
+		}
+		n += last - first + 1
+	}
+	return n
+}
