@@ -9,6 +9,23 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// text is the content of the reply that says so.
+func (e *Error) text() []byte { return []byte(StatusText(e.Status) + ": " + e.Reason + "\n") }
+
+// What ends a connection whose bytes were valid so far.
+var (
+	errHeadCut       = &Error{400, "the connection ended within a head"}
+	errBodyCut       = &Error{400, "the connection ended within the content"}
+	errHeadTime      = &Error{408, "the head took too long"}
+	errBodyTime      = &Error{408, "the content came too slowly"}
+	errBodySize      = &Error{413, "the content is larger than this resource takes"}
+	errMethodUnknown = &Error{501, "the method is not known"}
+	errWriteIdle     = &Error{408, "the peer read nothing for too long"}
+	errIdle          = &Error{408, "the connection was idle for too long"}
+	errClosed        = &Error{400, "the connection was closed"}
+	errShort         = &Error{500, "a reply's source ended before its announced length, or went on behind it"}
+)
+
 // What is wrong with a request line, RFC 9112 §3.
 var (
 	errEmptyLines   = &Error{400, "too many empty lines before the request line"}

@@ -4,11 +4,25 @@ package httpcore
 // slice that it returns may be kept after the function returns, unless the exchange is held ([Exchange.Hold]), and then
 // until the reply. All its methods are for the owner of the connection.
 type Exchange struct {
-	c *Conn
+	c     *Conn
+	route *Route
+	sink  Sink
+	src   Source
+	gone  func(error)
+
+	srcLeft int64  // bytes that a sized Source must still give
+	gen     uint32 // of the exchange: a Held of another one is dead
+	open    bool   // begun and not ended
+	replied bool
+	held    bool
+	sized   bool // src announced its length
+	chunked bool // src is sent chunked
+	drained bool // src gave its last byte
+	lent    bool // a piece of src is queued where it lies
 }
 
-// Method returns the request method; an extension method of no Route never gets here.
-func (x *Exchange) Method() Method { return x.c.head.method }
+// Method returns the request method.
+func (x *Exchange) Method() Method { return x.c.head.Method() }
 
 // Target returns the request target as it was sent, RFC 9112 §3.2.
 func (x *Exchange) Target() []byte { return x.c.head.Target() }
@@ -36,3 +50,211 @@ func (x *Exchange) Host() []byte { return x.c.head.Host() }
 
 // Minor returns 1 for HTTP/1.1 and 0 for HTTP/1.0.
 func (x *Exchange) Minor() int { return x.c.head.Minor() }
+
+// Body returns the whole content of a request whose route buffers it. It may be the Body of the Reply.
+func (x *Exchange) Body() []byte { return x.c.body.whole }
+
+// ContentLength returns the announced length of the content: 0 for none, -1 for chunked.
+func (x *Exchange) ContentLength() int64 {
+	if x.c.head.Chunked() {
+		return -1
+	}
+	return x.c.head.ContentLength()
+}
+
+// Loop returns what the core lends to wait for something else.
+func (x *Exchange) Loop() Loop { return x.c.loop }
+
+// Buffer returns memory of length n or more from the core's Buffers, for a Reply with Pooled; a buffer that goes into no
+// reply is lost to the pool, not leaked.
+func (x *Exchange) Buffer(n int) []byte { return x.c.env.Buffers.Get(n) }
+
+// Reply answers the request. Exactly one Reply is made for each exchange; a second one panics. The Sink of a streamed
+// body is let go, and the rest of the body read and thrown away, unless r has a Source.
+func (x *Exchange) Reply(r *Reply) {
+	if !x.open || x.replied {
+		panic("httpcore: a second Reply to one exchange")
+	}
+	c := x.c
+	x.replied, x.held, x.gone = true, false, nil
+	if r.Close {
+		c.keep = false
+	}
+	if r.Source == nil || x.sink == nil {
+		x.letGo(nil)
+	} else {
+		c.goOn()
+	}
+	if c.unread() {
+		c.keep = false
+	}
+	c.out.reply(c, r)
+}
+
+// Hold says that the reply comes later, by the returned handle. The head and a buffered body stay readable until then;
+// the connection reads no further request.
+func (x *Exchange) Hold() Held {
+	x.held = true
+	return x.Handle()
+}
+
+// Handle returns a handle to the exchange without holding it, for Resume and More.
+func (x *Exchange) Handle() Held { return Held{x.c, x.gen} }
+
+// OnAbort has f called if the client leaves, or the connection fails, before the reply is made. One function at a time.
+func (x *Exchange) OnAbort(f func(err error)) { x.gone = f }
+
+// Stream sends the request's body to s. Only a Serve function of a Route with Stream may call it; without it the body is
+// read and thrown away.
+func (x *Exchange) Stream(s Sink) {
+	if !x.route.Stream || x.c.phase != phaseBody {
+		panic("httpcore: Stream outside the Serve function of a streaming route")
+	}
+	x.sink, x.c.body.mode = s, modeSink
+	if x.replied {
+		panic("httpcore: Stream after Reply")
+	}
+}
+
+// Pause stops the Sink's Pieces after the current one, and so, in the end, the client, until Held.Resume.
+func (x *Exchange) Pause() {
+	b := &x.c.body
+	if x.sink != nil && !b.paused {
+		b.paused, b.stopped = true, x.c.now
+	}
+}
+
+// start begins a new exchange.
+func (x *Exchange) start() {
+	*x = Exchange{c: x.c, gen: x.gen, open: true}
+}
+
+// serve calls the route's function and holds it to its contract.
+func (x *Exchange) serve() {
+	x.route.Serve(x)
+	if x.open && x.sink != nil && !x.replied {
+		x.c.goOn()
+		return
+	}
+	x.check()
+}
+
+// check panics if a function returned without an answer or the promise of one.
+func (x *Exchange) check() {
+	if x.open && !x.replied && !x.held {
+		panic("httpcore: " + x.route.Method + " " + x.route.Pattern + " returned without Reply or Hold")
+	}
+}
+
+// letGo ends the Sink: without a word where the reply made it idle, by Abort where err says why.
+func (x *Exchange) letGo(err error) {
+	s, gone := x.sink, x.gone
+	x.sink = nil
+	if x.c.body.mode == modeSink {
+		x.c.body.mode = modeDiscard
+		x.c.body.paused = false
+	}
+	if err == nil {
+		return
+	}
+	x.gone = nil
+	if s != nil {
+		s.Abort(err)
+	}
+	if gone != nil {
+		gone(err)
+	}
+}
+
+// abort ends the exchange, if one is open, because of err.
+func (x *Exchange) abort(err error) {
+	if !x.open {
+		return
+	}
+	x.letGo(err)
+	if src := x.src; src != nil {
+		x.src = nil
+		src.Close(err)
+	}
+	x.close()
+}
+
+// close ends the exchange: handles to it die, its buffers go back.
+func (x *Exchange) close() {
+	if !x.open {
+		return
+	}
+	c := x.c
+	x.open, x.replied, x.held = false, false, false
+	x.gen++
+	b := &c.body
+	if b.head != nil {
+		c.env.Buffers.Put(b.head)
+	}
+	if b.buf != nil {
+		c.env.Buffers.Put(b.buf)
+	}
+	b.head, b.buf, b.whole, b.viewed = nil, nil, nil, false
+	x.route, x.gone = nil, nil
+}
+
+// Held is a handle to an exchange that outlives its function. It is a value; all its methods do nothing once the exchange
+// has ended, however it ended. They are for the owner of the connection: come back by Loop.Post from elsewhere.
+type Held struct {
+	c   *Conn
+	gen uint32
+}
+
+// Live reports whether the exchange has not ended: the client is there.
+func (h Held) Live() bool { return h.c != nil && h.c.x.open && h.c.x.gen == h.gen }
+
+// Exchange returns the exchange, or nil if it has ended.
+func (h Held) Exchange() *Exchange {
+	if !h.Live() {
+		return nil
+	}
+	return &h.c.x
+}
+
+// Reply answers the exchange. It keeps the rules of Exchange.Reply.
+func (h Held) Reply(r *Reply) {
+	if !h.Live() {
+		r.drop(h.c)
+		return
+	}
+	c := h.c
+	if !c.inside {
+		c.now = c.loop.Now()
+	}
+	c.x.Reply(r)
+	c.settle()
+	c.wake()
+}
+
+// Resume ends a Pause.
+func (h Held) Resume() {
+	if !h.Live() || !h.c.body.paused {
+		return
+	}
+	c := h.c
+	if !c.inside {
+		c.now = c.loop.Now()
+	}
+	b := &c.body
+	b.paused = false
+	b.at += c.now - b.stopped // our pause is not the client's slowness
+	b.last = c.now
+	if c.phase == phaseBody {
+		c.again = true
+		c.wake()
+	}
+}
+
+// More says that the reply's Source has bytes again.
+func (h Held) More() {
+	if !h.Live() || h.c.x.src == nil {
+		return
+	}
+	h.c.again = true
+	h.c.wake()
+}

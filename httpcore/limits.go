@@ -43,7 +43,7 @@ var DefaultLimits = Limits{
 	IdleTime:   75 * time.Second,
 	WriteIdle:  30 * time.Second,
 	Linger:     2 * time.Second,
-	LingerRead: 256 << 10,
+	LingerRead: 8 << 20,
 }
 
 // Filled returns l with each zero field replaced by its default. Requests stays 0: any number.
