@@ -1,7 +1,11 @@
 package servers
 
 // Cores is every core there is, in the order in which tables show them. A new core is one new file and one line here.
-var Cores = []Core{}
+var Cores = []Core{
+	rawCore,
+	epollCore,
+	reactorCore,
+}
 
 // Find returns the core of that name.
 func Find(name string) (Core, bool) {

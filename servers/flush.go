@@ -52,19 +52,16 @@ func (f *flusher) flush(fd int, c *httpcore.Conn) (flushed, error) {
 	}
 	if s := &f.segments[0]; len(f.segments) == 1 && s.File == nil { // nearly every reply
 		n, errno := f.send(fd, s.Bytes, 0)
-		if errno == 0 && n == len(s.Bytes) {
-			s.Bytes = nil
-			c.Wrote(int64(n))
-			f.segments = c.Pending(f.segments[:0])
-			if len(f.segments) == 0 {
-				return flushDone, nil
-			}
-		} else if errno == 0 {
-			c.Wrote(int64(n))
-		} else if errno == unix.EAGAIN {
+		s.Bytes = nil // hold no reply's memory between turns
+		switch {
+		case errno == unix.EAGAIN:
 			return flushFull, nil
-		} else {
+		case errno != 0:
 			return flushGone, errno
+		}
+		c.Wrote(int64(n))
+		if c.Want()&httpcore.Write == 0 {
+			return flushDone, nil
 		}
 	}
 	return f.flushRest(fd, c)
@@ -78,7 +75,7 @@ func (f *flusher) flushRest(fd int, c pender) (flushed, error) {
 			return flushDone, nil
 		}
 		n, err := f.write(fd, f.segments)
-		clear(f.segments) // hold no reply's memory between turns
+		clear(f.segments)
 		if n > 0 {
 			c.Wrote(n)
 			total += n

@@ -11,6 +11,7 @@ type wheel struct {
 	tick   int64 // the first tick that has not been fired
 	fine   ring
 	coarse ring
+	firing ring // slot 0: what advance is telling its owners about
 	held   int
 }
 
@@ -138,15 +139,14 @@ func (w *wheel) advance(now int64) {
 // fireAll empties list, which take cut off its slot.
 func (w *wheel) fireAll(list *entry, now int64) {
 	// An owner may stop an entry that is still in the list: it is in a ring of its own meanwhile.
-	var own ring
 	for list != nil {
 		e := list
 		list = e.next
-		own.link(e, 0)
+		w.firing.link(e, 0)
 	}
-	for own.slots[0] != nil {
-		e := own.slots[0]
-		own.unlink(e)
+	for w.firing.slots[0] != nil {
+		e := w.firing.slots[0]
+		w.firing.unlink(e)
 		w.held--
 		e.owner.expired(now)
 	}

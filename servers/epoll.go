@@ -1,0 +1,12 @@
+package servers
+
+import "corelab/httpcore"
+
+// epollCore is one loop on one thread.
+var epollCore = Core{
+	Name: "epoll",
+	Doc:  "one event loop on one thread waits for all connections and serves each as it becomes ready",
+	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
+		return newLoops(cfg.Filled(), h, 1, func() protocol { return httpProtocol{} })
+	},
+}

@@ -1,0 +1,234 @@
+package servers
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"corelab/httpcore"
+)
+
+const (
+	// readSize is the one read buffer of a loop; a Conn takes at most its Room of it.
+	readSize = 64 << 10
+	// acceptBurst bounds the connections accepted in one turn.
+	acceptBurst = 64
+	// spareConns bounds the closed connections kept for new ones.
+	spareConns = 1024
+	// freshGrace is how long a draining loop waits for the first request of a connection that never sent one: the
+	// request may be on its way.
+	freshGrace = 100 * time.Millisecond
+)
+
+// errStopped is why a connection is cut at the end of Config.Grace.
+var errStopped = errors.New("the server stops")
+
+// loop is one event loop with its own listener, connections, timers and buffers: all of epoll, and what each worker of
+// reactor is. One goroutine runs it; only post may be called by others.
+//
+// Connections are watched edge-triggered, so that each needs one epoll_ctl in its life, and a second one when its socket is
+// full for the first time. A turn with one is: one read, Feed, write at once. What is left to do, because a buffer was
+// filled or a bound was reached, is remembered in the list of ready connections and done in the next turn, after the
+// events of the others.
+type loop struct {
+	poller   poller
+	mailbox  mailbox
+	listener int // -1 once it is closed
+	paused   bool
+	grace    time.Duration
+	speak    protocol
+
+	env     httpcore.Env
+	dates   dateline
+	buffers freeList
+	out     flusher
+	in      []byte
+	wheel   wheel
+	tally   tally
+
+	conns []*loopConn // by descriptor
+	gen   int32       // of the connection accepted last
+	spare []*loopConn
+	ready []*loopConn // to be served in this turn or the next
+	turn  []*loopConn // those being served
+	woken bool
+
+	resume   loopTimer // ends a pause in accepting
+	draining bool
+	stopped  bool // nothing is left to be done
+}
+
+// protocol is what is spoken on the connections of a loop: HTTP, or canned bytes.
+type protocol interface {
+	open(l *loop, c *loopConn)
+	// serve gives c its turn. What it closes it closes by drop.
+	serve(l *loop, c *loopConn)
+	// expired is called when c's timer fires.
+	expired(l *loop, c *loopConn)
+	// drain has c end after what it is doing.
+	drain(l *loop, c *loopConn)
+	// idle says that c waits for a request and has got nothing of it.
+	idle(c *loopConn) bool
+	abort(c *loopConn, err error)
+}
+
+// newLoop makes a loop on a non-blocking listener, which it owns from then on.
+func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*loop, error) {
+	l := &loop{listener: listener, grace: cfg.Grace, speak: speak, in: make([]byte, readSize)}
+	if err := l.poller.open(); err != nil {
+		unix.Close(listener)
+		return nil, err
+	}
+	l.mailbox.poller = &l.poller
+	l.env.Handler, l.env.Buffers = h, &l.buffers
+	l.wheel.start(l.poller.now)
+	l.resume = loopTimer{l: l, fire: func(int64) { l.resumeAccept() }}
+	l.resume.entry.owner = &l.resume
+	// Level-triggered: a bounded burst must leave the rest to the next turn.
+	if err := l.poller.watch(listener, 0, unix.EPOLLIN); err != nil {
+		l.poller.close()
+		unix.Close(listener)
+		return nil, err
+	}
+	return l, nil
+}
+
+// run serves until stop was posted and the loop has drained.
+func (l *loop) run() error {
+	defer l.close()
+	for !l.stopped {
+		events, err := l.poller.wait(l.until(), false)
+		if err != nil {
+			return err
+		}
+		l.dates.refresh(&l.env, l.poller.now)
+		for i := range events {
+			l.dispatch(&events[i])
+		}
+		if l.woken {
+			l.woken = false
+			l.mailbox.run()
+		}
+		l.wheel.advance(l.poller.now)
+		l.serveReady()
+		l.tally.publish(&l.env.Count)
+		l.stopped = l.draining && l.tally.open == 0
+	}
+	return nil
+}
+
+// until returns when the next turn must begin: at once if a connection is ready, else with the next timer.
+func (l *loop) until() int64 {
+	if len(l.ready) > 0 {
+		return l.poller.now
+	}
+	return l.wheel.next()
+}
+
+// dispatch acts on one event. An event may be stale: an earlier one of this turn may have closed its connection, and its
+// descriptor may be another's by now. The generation tells.
+func (l *loop) dispatch(e *unix.EpollEvent) {
+	fd := int(e.Fd)
+	switch fd {
+	case l.listener:
+		l.accept()
+		return
+	case l.poller.wakefd:
+		l.woken = true
+		return
+	}
+	c := l.lookup(fd, e.Pad)
+	if c == nil {
+		return
+	}
+	if e.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		if !c.shut {
+			// Reset, or timed out: nothing can be sent any more. Our own shutdown and the peer's FIN together are a HUP too.
+			l.drop(c, socketError(fd))
+			return
+		}
+		c.readable = true
+	}
+	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+		c.readable = true
+		c.hangup = c.hangup || e.Events&unix.EPOLLRDHUP != 0
+	}
+	if e.Events&unix.EPOLLOUT != 0 {
+		c.blocked = false
+	}
+	l.speak.serve(l, c)
+}
+
+// lookup returns the connection that an event is about, or nil if the event is stale.
+func (l *loop) lookup(fd int, gen int32) *loopConn {
+	if fd >= len(l.conns) {
+		return nil
+	}
+	if c := l.conns[fd]; c != nil && c.gen == gen {
+		return c
+	}
+	return nil
+}
+
+// serveReady gives each connection that is ready without an event its turn. Those that become ready meanwhile wait for the
+// next turn, so that the events of the others come first; each is in the list once.
+func (l *loop) serveReady() {
+	l.turn, l.ready = l.ready, l.turn[:0]
+	for i, c := range l.turn {
+		l.turn[i] = nil
+		c.queued = false
+		if c.fd < 0 {
+			l.recycle(c)
+			continue
+		}
+		l.speak.serve(l, c)
+	}
+}
+
+// queue has c served once the others had their turn.
+func (l *loop) queue(c *loopConn) {
+	if !c.queued {
+		c.queued = true
+		l.ready = append(l.ready, c)
+	}
+}
+
+// Now implements httpcore.Loop.
+func (l *loop) Now() int64 { return l.poller.now }
+
+// Post implements httpcore.Loop.
+func (l *loop) Post(fire func()) { l.mailbox.post(fire) }
+
+// Wake implements httpcore.Loop.
+func (l *loop) Wake(c *httpcore.Conn) { l.queue(c.Owner.(*loopConn)) }
+
+// After implements httpcore.Loop.
+func (l *loop) After(d time.Duration, fire func(now int64)) httpcore.Timer {
+	t := &loopTimer{l: l, fire: fire}
+	t.entry.owner = t
+	l.wheel.set(&t.entry, l.poller.now+int64(d))
+	return t
+}
+
+// loopTimer is a function that a loop will call. Timers of handlers are made anew each time: a Stop that comes late must
+// not find a successor.
+type loopTimer struct {
+	entry entry
+	l     *loop
+	fire  func(now int64)
+}
+
+func (t *loopTimer) expired(now int64) { t.fire(now) }
+
+// Stop implements httpcore.Timer.
+func (t *loopTimer) Stop() { t.l.wheel.stop(&t.entry) }
+
+// socketError returns why a socket is dead.
+func socketError(fd int) error {
+	if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && v != 0 {
+		return os.NewSyscallError("socket", unix.Errno(v))
+	}
+	return os.NewSyscallError("socket", unix.ECONNRESET)
+}

@@ -1,0 +1,46 @@
+package servers
+
+import "sync"
+
+// mailbox is how other goroutines reach a loop: functions to call, and one wake for all that come before it looks. What it
+// holds is bounded by what handlers have in flight: one completion each.
+type mailbox struct {
+	mu     sync.Mutex
+	posted []func()
+	spare  []func()
+	closed bool
+	poller *poller
+}
+
+// post adds fire. Any goroutine may call it; after close it does nothing.
+func (m *mailbox) post(fire func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return
+	}
+	m.posted = append(m.posted, fire)
+	if len(m.posted) == 1 {
+		m.poller.wake()
+	}
+}
+
+// run calls what was posted before it began. Only the loop calls it.
+func (m *mailbox) run() {
+	m.mu.Lock()
+	posted := m.posted
+	m.posted, m.spare = m.spare[:0], nil
+	m.mu.Unlock()
+	for i, fire := range posted {
+		posted[i] = nil
+		fire()
+	}
+	m.spare = posted
+}
+
+// close makes post do nothing, so that the poller may be closed.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed, m.posted = true, nil
+}
