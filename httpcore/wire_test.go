@@ -103,7 +103,11 @@ func TestWire(t *testing.T) {
 					c.out, c.state = c.play(t)
 				}
 				check := func(how string, cuts ...int) {
-					if out, state := c.play(t, cuts...); out != c.out || state != c.state {
+					out, state := c.play(t, cuts...)
+					if len(cuts) > 0 && state == "close" && c.state == "linger" {
+						state = "linger" // what would be thrown away came after the end
+					}
+					if out != c.out || state != c.state {
 						t.Fatalf("%s:\n%q, %s\nwant\n%q, %s", how, out, state, c.out, c.state)
 					}
 				}

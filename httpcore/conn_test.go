@@ -1,0 +1,359 @@
+package httpcore
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func newTest(t testing.TB, l Limits) (*testRoutes, *memoryCore) {
+	r := new(testRoutes)
+	return r, newMemoryCore(t, r.handler(t, l))
+}
+
+func (m *memoryCore) expect(state, suffix string) {
+	m.t.Helper()
+	if got := m.state(); got != state || !strings.HasSuffix(m.written(), suffix) {
+		m.t.Fatalf("%s after %.200q, want %s after …%q", got, m.written(), state, suffix)
+	}
+}
+
+func TestHeldReply(t *testing.T) {
+	for _, request := range []string{get("/held"), post("/held", "a body")} {
+		r, m := newTest(t, Limits{})
+		m.feed([]byte(request + get("/users/7")))
+		m.expect("held", "")
+		held := r.held[0]
+		x := held.Exchange()
+		if path := string(x.Path()); path != "/held" {
+			t.Errorf("the held head says %q: it was not kept", path)
+		}
+		if strings.HasPrefix(request, "POST") && string(x.Body()) != "a body" {
+			t.Errorf("the held body is %q", x.Body())
+		}
+		held.Reply(&Reply{Body: []byte("late")})
+		if !m.woken {
+			t.Error("a late reply did not wake the core")
+		}
+		m.turn()
+		m.expect("open", "\r\n\r\n7")
+		if held.Live() || held.Exchange() != nil {
+			t.Error("the handle outlived its exchange")
+		}
+		held.Reply(&Reply{Body: []byte("never")}) // of the exchange before: nothing
+		m.turn()
+		m.expect("open", "\r\n\r\n7")
+		m.end()
+	}
+}
+
+func TestHeldAborted(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	m.feed([]byte(get("/held")))
+	reset := errors.New("reset")
+	m.conn.Abort(reset)
+	if len(r.gone) != 1 || r.gone[0] != reset {
+		t.Fatalf("OnAbort was told %v", r.gone)
+	}
+	file := &testFile{Reader: strings.NewReader("x")}
+	r.held[0].Reply(&Reply{File: file, Len: 1})
+	if file.closed != 1 {
+		t.Errorf("the file of a reply to nobody was closed %d times", file.closed)
+	}
+	// The same Conn serves a successor; the old handle must not reach it.
+	m.conn.Open(&m.env, m, m.time)
+	m.feed([]byte(get("/held")))
+	r.held[0].Reply(&Reply{Body: []byte("for the one before")})
+	m.turn()
+	m.expect("held", "")
+	m.end()
+}
+
+func TestHeldWhileDraining(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	m.feed([]byte(get("/held")))
+	m.conn.Drain()
+	if m.conn.Idle() {
+		t.Error("a held connection says that it is idle")
+	}
+	r.held[0].Reply(&Reply{Body: []byte("last")})
+	m.turn()
+	m.expect("close", "Connection: close\r\n\r\nlast")
+	m.end()
+}
+
+func TestHeldThenFIN(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	m.feed([]byte(get("/held")))
+	m.conn.End()
+	m.turn()
+	m.expect("held", "")
+	r.held[0].Reply(&Reply{Body: []byte("answer")})
+	m.turn()
+	m.expect("close", "answer")
+	m.end()
+}
+
+func TestDeadlines(t *testing.T) {
+	l := Limits{IdleTime: 75 * time.Second, HeadTime: 10 * time.Second, BodyIdle: 5 * time.Second,
+		BodyGrace: 8 * time.Second, BodyRate: 1000, WriteIdle: 30 * time.Second, Linger: 2 * time.Second}
+	const start = 1.0 // seconds, the time that a memoryCore begins with
+	for _, c := range []struct {
+		name    string
+		in      string
+		at      float64 // the deadline after in
+		status  string  // of the reply at the deadline, if there is one
+		state   string  // after it
+		stopped bool
+	}{
+		{"nothing sent", "", start + 75, "", "close", false},
+		{"idle after a reply", get("/"), start + 75, "", "close", false},
+		{"an unfinished head", "GET / HT", start + 10, "408", "linger", false},
+		{"an unfinished body", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", start + 5, "408", "linger", false},
+		{"an unfinished streamed body", "POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", start + 5, "408", "linger", false},
+		{"held", get("/held"), 0, "", "held", false},
+		{"lingering", "BAD\r\n\r\n", start + 2, "400", "close", false},
+		{"a reader that reads nothing", get("/"), start + 30, "", "close", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, m := newTest(t, l)
+			m.stop = c.stopped
+			m.feed([]byte(c.in))
+			if d := m.deadline(); d != c.at {
+				t.Fatalf("the deadline is at %v s, want %v s", d, c.at)
+			}
+			if c.at != 0 {
+				m.time = int64(c.at*1e9) - 1
+				m.conn.Pump(m.time)
+				if m.state() == "close" {
+					t.Fatal("closed before the deadline")
+				}
+				m.time++
+				m.conn.Pump(m.time)
+				m.turn()
+			}
+			if !strings.Contains(m.written(), " "+c.status+" ") && c.status != "" {
+				t.Errorf("no %s in %q", c.status, m.written())
+			}
+			if m.state() != c.state {
+				t.Errorf("%s after the deadline, want %s", m.state(), c.state)
+			}
+			m.end()
+		})
+	}
+}
+
+// TestBodyRate feeds one byte a second: each keeps the idle limit away, but not the least rate.
+func TestBodyRate(t *testing.T) {
+	_, m := newTest(t, Limits{BodyIdle: 5 * time.Second, BodyGrace: 8 * time.Second, BodyRate: 10})
+	m.feed([]byte("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n"))
+	for i := 0; i < 20 && m.state() == "open"; i++ {
+		m.time += 1e9
+		if m.time >= m.conn.Deadline() {
+			if i < 7 {
+				t.Fatalf("cut after %d s, within the grace", i+1)
+			}
+			m.conn.Pump(m.time)
+			m.turn()
+			continue
+		}
+		m.feed([]byte("x"))
+	}
+	m.expect("linger", "the content came too slowly\n")
+	m.end()
+}
+
+// TestSlowReader asserts that a reader that takes nothing costs bounded memory: the Conn stops reading, and of a large
+// reply nothing is made before its time.
+func TestSlowReader(t *testing.T) {
+	const limit = 64 << 10
+	r, m := newTest(t, Limits{Output: limit, Pipelined: 1 << 20})
+	m.stop = true
+	request := []byte(get("/"))
+	fed := 0
+	for m.feed(request) {
+		if fed += len(request); fed > 10<<20 {
+			t.Fatal("the Conn reads on and on")
+		}
+	}
+	if q := m.conn.out.queued; q > limit+1024 {
+		t.Errorf("%d bytes are queued, above the limit of %d", q, limit)
+	}
+	if m.conn.Want()&(Read|Again) != 0 {
+		t.Errorf("wants %b: a Pump without room cannot help", m.conn.Want())
+	}
+	m.stop = false
+	m.turn()
+	m.expect("open", "Hello, World!")
+	m.end()
+
+	m = newMemoryCore(t, r.handler(t, Limits{Output: limit}))
+	m.step = 1000
+	m.feed([]byte(get("/sized")))
+	m.expect("open", "c")
+	if n := strings.Count(m.written(), "a") + strings.Count(m.written(), "b"); n < 80000 {
+		t.Errorf("%d bytes of the source arrived", n)
+	}
+	if len(r.closed) != 1 || r.closed[0] != nil {
+		t.Errorf("the source was closed with %v", r.closed)
+	}
+	m.end()
+}
+
+// TestPartialWrites sends every kind of output in steps of every small size.
+func TestPartialWrites(t *testing.T) {
+	in := []byte(get("/large") + get("/file") + get("/source") + post("/echo", strings.Repeat("e", 20000)) + get("/sized") + get("/"))
+	_, whole := newTest(t, Limits{})
+	whole.feed(in)
+	for _, step := range []int64{1, 2, 3, 7, 99, 1 << 12, 1 << 16} {
+		_, m := newTest(t, Limits{})
+		m.step = step
+		for rest := in; len(rest) > 0; {
+			n := min(len(rest), 512)
+			if !m.feed(rest[:n]) {
+				t.Fatalf("step %d: no room at rest", step)
+			}
+			rest = rest[n:]
+		}
+		if m.written() != whole.written() {
+			t.Fatalf("in steps of %d the output differs", step)
+		}
+		m.end()
+	}
+	whole.end()
+}
+
+func TestSinkPauses(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	r.pauseAt = 1
+	body := strings.Repeat("0123456789", 20)
+	in := []byte(post("/sink", body) + get("/"))
+	for i := 0; len(in) > 0; i++ {
+		n := min(13, len(in))
+		if m.conn.Room() == 0 {
+			if m.conn.Want() != 0 {
+				t.Fatalf("paused, but wants %b", m.conn.Want())
+			}
+			if d := m.conn.Deadline(); d != 0 {
+				t.Fatal("the client is timed for our pause")
+			}
+			r.held[0].Resume()
+			m.turn()
+			continue
+		}
+		n = min(n, m.conn.Room())
+		m.conn.Feed(in[:n], m.time)
+		m.turn()
+		in = in[n:]
+	}
+	for m.conn.body.paused {
+		r.held[0].Resume()
+		m.turn()
+	}
+	m.expect("open", "Hello, World!")
+	if string(r.sunk) != body || r.ended != 1 {
+		t.Errorf("the sink got %d bytes and %d ends", len(r.sunk), r.ended)
+	}
+	m.end()
+}
+
+func TestSinkAborted(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	m.feed([]byte("POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nabc"))
+	m.conn.Abort(errors.New("reset"))
+	if len(r.aborted) != 1 || r.ended != 0 {
+		t.Errorf("the sink was told %v, and %d ends", r.aborted, r.ended)
+	}
+	m.end()
+}
+
+func TestSourceWaits(t *testing.T) {
+	r, m := newTest(t, Limits{})
+	m.feed([]byte(get("/dry") + get("/users/8")))
+	m.expect("held", "Transfer-Encoding: chunked\r\n\r\n")
+	r.source.dry = false
+	r.held[0].More()
+	m.turn()
+	m.expect("open", "\r\n\r\n8")
+	m.end()
+
+	m = newMemoryCore(t, r.handler(t, Limits{}))
+	r.closed = nil
+	m.feed([]byte(get("/dry")))
+	gone := errors.New("gone")
+	m.conn.Abort(gone)
+	if len(r.closed) != 1 || r.closed[0] != gone {
+		t.Errorf("the source was closed with %v", r.closed)
+	}
+	m.end()
+}
+
+// TestAnnouncedBody asserts that an announced length alone costs nothing.
+func TestAnnouncedBody(t *testing.T) {
+	_, m := newTest(t, Limits{})
+	m.feed([]byte("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 16000000\r\n\r\nx"))
+	if n := cap(m.conn.body.buf); n > 64<<10 {
+		t.Errorf("one byte of an announced body took %d bytes", n)
+	}
+	m.feed(bytes.Repeat([]byte("x"), 16000000-1))
+	m.expect("open", "xxxx")
+	m.end()
+}
+
+func TestRequestsLimit(t *testing.T) {
+	_, m := newTest(t, Limits{Requests: 2})
+	m.feed([]byte(get("/users/1") + get("/users/2") + get("/users/3")))
+	m.expect("linger", "Connection: close\r\n\r\n2")
+	m.end()
+}
+
+func TestLingerIsBounded(t *testing.T) {
+	_, m := newTest(t, Limits{LingerRead: 1000})
+	m.feed([]byte("BAD\r\n\r\n"))
+	for i := 0; m.state() == "linger"; i++ {
+		if i > 11 {
+			t.Fatal("lingers on and on")
+		}
+		m.feed(bytes.Repeat([]byte("x"), 100))
+	}
+	m.expect("close", "\n")
+	m.end()
+}
+
+func TestSecondReplyPanics(t *testing.T) {
+	var router Router
+	if err := router.Add(Route{Method: "GET", Pattern: "/", Serve: func(x *Exchange) {
+		defer func() {
+			if recover() == nil {
+				t.Error("a second Reply did not panic")
+			}
+		}()
+		x.Reply(&Reply{})
+		x.Reply(&Reply{})
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMemoryCore(t, NewHandler(&router, Limits{}, ""))
+	m.feed([]byte(get("/")))
+	m.end()
+}
+
+// FuzzConn holds a Conn to the wire tests' promise on any input: cut anywhere, the answers are the same.
+func FuzzConn(f *testing.F) {
+	for _, path := range []string{"testdata/wire/exchange.txt", "testdata/wire/content.txt"} {
+		for _, c := range readWireCases(f, path) {
+			f.Add([]byte(c.in), uint16(7), uint16(30))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, a, b uint16) {
+		c := wireCase{in: string(in), fin: true}
+		whole, state := c.play(t)
+		x, y := int(a)%(len(in)+1), int(b)%(len(in)+1)
+		cut, cutState := c.play(t, min(x, y), max(x, y))
+		if whole != cut || state != cutState {
+			t.Fatalf("whole:\n%q, %s\ncut at %d and %d:\n%q, %s", whole, state, x, y, cut, cutState)
+		}
+	})
+}
