@@ -179,7 +179,7 @@ func validIPv6(b []byte) bool {
 			return false
 		}
 	}
-	return groups == 8 || gap && groups < 8
+	return gap && groups < 8 || !gap && groups == 8
 }
 
 // validIPv4 reports whether b is four dec-octets of RFC 3986 §3.2.2.
