@@ -1,10 +1,22 @@
 package target
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Kinds of targets.
 const (
 	KindCore    = "core"
 	KindPeer    = "peer"
 	KindForeign = "foreign"
+)
+
+// Words of a COMMAND that are replaced when the server is started.
+const (
+	portWord    = "{port}"
+	workersWord = "{workers}"
 )
 
 // Core is what coreserver says about one of its cores.
@@ -34,15 +46,50 @@ type Spec struct {
 	Core   Core     // of KindCore
 	Flags  []string // of KindCore: passed on to coreserver
 	Argv   []string // of KindForeign: the words of COMMAND, {port} and {workers} not yet replaced
-	binary string
-	peer   *Peer
+	binary string   // of KindCore: coreserver
+	peer   *peer    // of KindPeer
 }
 
-// Lacks returns why the target cannot serve the route, or "". The path may have a query and concrete segments.
-func (s Spec) Lacks(method, path string) string { return "" }
+// Lacks returns why the target cannot serve the route, or "". The path is a concrete one and may have a query. A foreign
+// server is taken to serve everything: whoever brings it says what to ask.
+func (s Spec) Lacks(method, path string) string {
+	if s.Kind != KindPeer {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return s.peer.lacks(method, path)
+}
 
 // LacksFeature returns why the target's core cannot do the feature, or "": peers and foreign servers are taken to do all.
-func (s Spec) LacksFeature(feature string) string { return "" }
+func (s Spec) LacksFeature(feature string) string {
+	for _, l := range s.Core.Lacks {
+		if l.Feature == feature {
+			return l.Reason
+		}
+	}
+	return ""
+}
 
 // Limit says that the target does less than the others, such as a core that does not parse, and is never ranked.
-func (s Spec) Limit() bool { return false }
+func (s Spec) Limit() bool { return s.LacksFeature("parsing") != "" }
+
+// words returns the command of a core or a foreign server.
+func (s Spec) words(port string, o Options) []string {
+	workers := fmt.Sprint(o.workers())
+	if s.Kind == KindForeign {
+		argv := slices.Clone(s.Argv)
+		replace := strings.NewReplacer(portWord, port, workersWord, workers)
+		for i := range argv {
+			argv[i] = replace.Replace(argv[i])
+		}
+		return argv
+	}
+	argv := []string{s.binary, "--core", s.Core.Name, "--addr", "127.0.0.1:" + port, "--workers", workers}
+	if o.StaticDir != "" {
+		argv = append(argv, "--static", o.StaticDir)
+	}
+	if o.Stats {
+		argv = append(argv, "--stats-fd", "3")
+	}
+	return append(argv, s.Flags...)
+}

@@ -1,0 +1,86 @@
+package target
+
+import (
+	"debug/buildinfo"
+	"os/exec"
+	"path/filepath"
+
+	"corelab/results"
+)
+
+// ownDir stands for the directory of a peer that is not started.
+const ownDir = "{dir}"
+
+// prepare writes what the target needs into dir, and returns its command line and configuration.
+func (s Spec) prepare(port, dir string, o Options) (argv []string, config string, err error) {
+	if s.Kind != KindPeer {
+		return s.words(port, o), "", nil
+	}
+	path, err := s.peer.find()
+	if err != nil {
+		return nil, "", err
+	}
+	config = s.peer.configure(port, dir, o)
+	args, err := s.peer.prepare(config, dir)
+	if err != nil {
+		return nil, "", err
+	}
+	return append([]string{path}, args...), config, nil
+}
+
+// Describe returns the target as it is recorded, with {port} and {dir} where each start has others.
+func (s Spec) Describe(o Options) results.Target {
+	d := results.Target{Name: s.Name, Kind: s.Kind, Limit: s.Limit()}
+	switch s.Kind {
+	case KindPeer:
+		d.Command = append([]string{s.peer.binary}, s.peer.args(ownDir)...)
+		d.Config = s.peer.configure(portWord, ownDir, o)
+	default:
+		d.Command = s.words(portWord, o)
+	}
+	d.Version = s.version()
+	d.Note = s.Core.Doc
+	return d
+}
+
+// Describe returns the target as it is recorded, as it was started.
+func (p *Process) Describe() results.Target {
+	d := p.spec.Describe(p.opts)
+	d.Command, d.Config = p.argv, p.config
+	return d
+}
+
+// version returns what is known of the program's version, or "".
+func (s Spec) version() string {
+	switch s.Kind {
+	case KindPeer:
+		path, err := s.peer.find()
+		if err != nil {
+			return ""
+		}
+		return s.peer.version(path)
+	case KindCore:
+		return builtVersion(s.binary)
+	}
+	return builtVersion(s.Argv[0])
+}
+
+// builtVersion reads what the go command left in a program: its module's version or commit, and Go's. Programs that Go
+// did not build have none.
+func builtVersion(command string) string {
+	path, err := exec.LookPath(command)
+	if err != nil {
+		return ""
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	version := filepath.Base(info.Main.Path) + " " + info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && info.Main.Version == "(devel)" {
+			version = filepath.Base(info.Main.Path) + " " + setting.Value
+		}
+	}
+	return version + ", " + info.GoVersion
+}
