@@ -165,6 +165,7 @@ type Result struct {
 	CPU       time.Duration     `json:"cpu_ns,omitempty"`    // of the generator's process in the window; 0: it cannot say
 	Observed  []time.Duration   `json:"observed,omitempty"`  // CPU of each of Spec.Observe in the same window, -1 where it could not be read; nil: it cannot observe
 	IdleOpen  int               `json:"idle_open,omitempty"` // of Spec.Idle, still open at the end
+	GivenUp   uint64            `json:"given_up,omitempty"`  // in flight at the very end, and younger than the time-out
 	Reference string            `json:"reference,omitempty"` // what the answers were held against, when nothing was given: "200, 13 bytes"
 	Example   string            `json:"example,omitempty"`   // the first error of the window, in words
 	Missing   []results.Missing `json:"missing,omitempty"`   // figures this generator could not have, and why
@@ -186,7 +187,7 @@ type Generator interface {
 }
 
 // Generators is every generator there is, our own first. A new one is one new file and one line here.
-var Generators = []Generator{}
+var Generators = []Generator{corelabGenerator{}, wrkGenerator{}, vegetaGenerator{}}
 
 // Find returns the generator of that name.
 func Find(name string) (Generator, bool) {
