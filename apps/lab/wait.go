@@ -18,7 +18,7 @@ var (
 )
 
 // serveDelay holds the request and answers it from a timer of the loop: it stands for a handler that waits for something
-// else. A client that leaves earlier leaves the timer behind, which then finds nothing to answer.
+// else. A client that leaves earlier takes the timer with it.
 func serveDelay(x *httpcore.Exchange) {
 	ms, valid := parseCount(x.Param("ms"))
 	if !valid || ms > maxDelay {
@@ -30,7 +30,8 @@ func serveDelay(x *httpcore.Exchange) {
 		return
 	}
 	held := x.Hold()
-	x.Loop().After(time.Duration(ms)*time.Millisecond, func(int64) { held.Reply(&ok) })
+	timer := x.Loop().After(time.Duration(ms)*time.Millisecond, func(int64) { held.Reply(&ok) })
+	x.OnAbort(func(error) { timer.Stop() })
 }
 
 // serveSpin burns CPU: it stands for a handler that computes.
