@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"corelab/results"
 )
 
 // What a trial takes beside warm-up and measured time, as seen on two CPUs; the progress line corrects it as the run goes.
@@ -22,7 +24,7 @@ func (s Step) Takes() time.Duration {
 		t = wholeSeconds(t)
 	}
 	t += s.WarmUp + overhead + time.Duration(s.Case.Shape.Idle)*idleOverhead
-	if s.Role == "observed" {
+	if s.Role == results.RoleObserved {
 		t += callsMinimum
 	}
 	return t
@@ -79,7 +81,7 @@ func (p *Plan) Fit(budget time.Duration) error {
 
 // cost is what one course takes.
 func (p *Plan) cost(c *course) time.Duration {
-	part := &Plan{entrants: p.entrants, courses: []*course{c}}
+	part := &Plan{entrants: p.entrants, courses: []*course{c}, ask: Ask{Absent: p.ask.Absent}, barred: p.barred}
 	return part.Estimate()
 }
 
@@ -187,7 +189,7 @@ func (p *Plan) Describe() string {
 	for _, c := range p.courses {
 		tried, second, skipped := 0, 0, 0
 		for _, k := range c.cases {
-			for _, cell := range c.block(k, p.entrants) {
+			for _, cell := range c.block(k, p) {
 				switch {
 				case cell.Skipped != "":
 					skipped++

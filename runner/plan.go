@@ -49,7 +49,9 @@ type Ask struct {
 	Generator Generator     // instead of the scenario's, without a second one; empty leaves it
 	Placement Placement     // instead of the scenario's; empty leaves it
 	Calls     bool          // count system calls by name at the end
-	Seed      uint64
+	// Absent says why a generator cannot run here, by its name; its cells are skipped with that.
+	Absent map[Generator]string
+	Seed   uint64
 }
 
 // course is a scenario as a plan runs it.
@@ -69,6 +71,7 @@ type Plan struct {
 	entrants []Entrant
 	courses  []*course
 	ask      Ask
+	barred   map[bar]string
 }
 
 // NewPlan settles what is asked of which target. Scenarios without weight in a named plan are left out.
@@ -161,11 +164,11 @@ func (c *course) weigh(w *Weight) {
 
 // block is what is compared: the cells of one case of a scenario, which run one after the other in each round, so that
 // what the machine does meanwhile meets all of them alike.
-func (c *course) block(k Case, entrants []Entrant) []Cell {
+func (c *course) block(k Case, p *Plan) []Cell {
 	s := c.scenario
 	var out []Cell
-	for _, e := range entrants {
-		cell := Cell{Scenario: s, Case: k, Target: e.Name, Generator: s.Generator, Skipped: skip(s, k, e.Subject)}
+	for _, e := range p.entrants {
+		cell := Cell{Scenario: s, Case: k, Target: e.Name, Generator: s.Generator, Skipped: p.skip(s, k, e)}
 		out = append(out, cell)
 		if cell.Skipped != "" || c.single {
 			continue
@@ -176,7 +179,7 @@ func (c *course) block(k Case, entrants []Entrant) []Cell {
 		}
 		for _, a := range s.Also {
 			if slices.Contains(a.Targets, e.Name) && (a.Cases == nil || slices.Contains(a.Cases, k.Name)) {
-				cell.Role, cell.Generator = results.RoleSecond, a.Generator
+				cell.Role, cell.Generator, cell.Skipped = results.RoleSecond, a.Generator, p.ask.Absent[a.Generator]
 				out = append(out, cell)
 			}
 		}
@@ -185,20 +188,36 @@ func (c *course) block(k Case, entrants []Entrant) []Cell {
 }
 
 // skip says why the target has no part in the case, or "".
-func skip(s *Scenario, k Case, target Subject) string {
-	if target.Limit() && !s.Limit {
+func (p *Plan) skip(s *Scenario, k Case, e Entrant) string {
+	if why := p.ask.Absent[s.Generator]; why != "" {
+		return why
+	}
+	if e.Subject.Limit() && !s.Limit {
 		return "answers without reading the request: no limit for this question"
 	}
 	for _, f := range s.Needs {
-		// A limit that does not parse still shows what the case could cost at the least.
-		if f == Parsing && target.Limit() {
-			continue
-		}
-		if why := target.LacksFeature(string(f)); why != "" {
+		if why := e.Subject.LacksFeature(string(f)); why != "" {
 			return fmt.Sprintf("lacks %s: %s", f, why)
 		}
 	}
-	return target.Lacks(k.Request.Method, k.Request.Path)
+	if why := e.Subject.Lacks(k.Request.Method, k.Request.Path); why != "" {
+		return why
+	}
+	return p.barred[bar{e.Name, k.Request}]
+}
+
+// bar is a request that a target turned out not to serve.
+type bar struct {
+	target  string
+	request Request
+}
+
+// Bar has the target skipped wherever the request is asked, with the reason.
+func (p *Plan) Bar(target string, r Request, reason string) {
+	if p.barred == nil {
+		p.barred = map[bar]string{}
+	}
+	p.barred[bar{target, r}] = reason
 }
 
 // Cells returns what the plan measures, skipped ones too, in the order of scenarios, cases and targets.
@@ -206,7 +225,7 @@ func (p *Plan) Cells() []Cell {
 	var out []Cell
 	for _, c := range p.courses {
 		for _, k := range c.cases {
-			out = append(out, c.block(k, p.entrants)...)
+			out = append(out, c.block(k, p)...)
 		}
 	}
 	return out
@@ -234,7 +253,7 @@ func (p *Plan) Steps() []Step {
 				continue
 			}
 			for _, k := range c.cases {
-				if b := c.steps(k, p.entrants, round); len(b) > 0 {
+				if b := c.steps(k, p, round); len(b) > 0 {
 					shuffle(rng, b)
 					blocks = append(blocks, b)
 				}
@@ -258,9 +277,9 @@ func shuffle[T any](rng *rand.Rand, s []T) {
 	rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 }
 
-func (c *course) steps(k Case, entrants []Entrant, round int) []Step {
+func (c *course) steps(k Case, p *Plan, round int) []Step {
 	var out []Step
-	for _, cell := range c.block(k, entrants) {
+	for _, cell := range c.block(k, p) {
 		if cell.Skipped == "" {
 			out = append(out, Step{Cell: cell, Round: round, Duration: c.duration, WarmUp: c.warmUp})
 		}
@@ -276,7 +295,7 @@ func (p *Plan) ceilings() []Step {
 	var out []Step
 	for _, c := range p.courses {
 		for _, e := range p.entrants {
-			i := slices.IndexFunc(c.cases, func(k Case) bool { return k.Shape.Percent > 0 && skip(c.scenario, k, e.Subject) == "" })
+			i := slices.IndexFunc(c.cases, func(k Case) bool { return k.Shape.Percent > 0 && p.skip(c.scenario, k, e) == "" })
 			if i < 0 {
 				continue
 			}
@@ -304,7 +323,7 @@ func (p *Plan) observed() []Step {
 	}
 	c := p.courses[i]
 	var out []Step
-	for _, s := range c.steps(c.cases[0], p.entrants, 1) {
+	for _, s := range c.steps(c.cases[0], p, 1) {
 		if s.Role == results.RoleRanked {
 			s.Role, s.Generator = results.RoleObserved, ByCorelab
 			out = append(out, s)

@@ -18,6 +18,8 @@ type Scenario struct {
 
 	Request   Request   `toml:"request"`   // "GET /plaintext"; {size} in the path stands for the case's size
 	Expect    Expect    `toml:"expect"`    // the right answer
+	Header    []string  `toml:"-"`         // "Name: value", of a user's own request
+	Content   []byte    `toml:"-"`         // likewise: its body
 	Placement Placement `toml:"placement"` // one, split or shared
 	Needs     []Feature `toml:"needs"`     // what a core must not lack
 	Limit     bool      `toml:"limit"`     // raw, which does not parse, has a row as the limit
