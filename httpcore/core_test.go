@@ -145,6 +145,8 @@ func (m *memoryCore) end() {
 	}
 }
 
+var hello = []byte("Hello, World!")
+
 // testRoutes answer in every way there is.
 type testRoutes struct {
 	held    []Held
@@ -209,7 +211,7 @@ func (r *testRoutes) handler(t testing.TB, l Limits) *Handler {
 	var router Router
 	for _, route := range []Route{
 		{Method: "GET", Pattern: "/", Serve: func(x *Exchange) {
-			x.Reply(&Reply{Type: "text/plain", Body: []byte("Hello, World!")})
+			x.Reply(&Reply{Type: "text/plain", Body: hello})
 		}},
 		{Method: "GET", Pattern: "/users/:id", Serve: func(x *Exchange) { x.Reply(&Reply{Body: x.Param("id")}) }},
 		{Method: "POST", Pattern: "/echo", MaxBody: 16 << 20, Serve: func(x *Exchange) { x.Reply(&Reply{Body: x.Body()}) }},
