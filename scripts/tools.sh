@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs the tools named as arguments (wrk, nginx, perf) where they are missing, on Debian and Ubuntu as root. Elsewhere,
+# or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
+set -u
+
+missing=
+for tool in "$@"; do
+  command -v "$tool" >/dev/null 2>&1 || [ -x "/usr/sbin/$tool" ] || missing="$missing $tool"
+done
+[ -n "$missing" ] || exit 0
+
+packages=
+for tool in $missing; do
+  case $tool in
+    nginx) packages="$packages nginx-light" ;;
+    perf) packages="$packages linux-perf" ;;
+    *) packages="$packages $tool" ;;
+  esac
+done
+# Ubuntu ships perf under another name.
+if [ -r /etc/os-release ] && grep -q '^ID=ubuntu' /etc/os-release; then
+  packages=$(printf '%s' "$packages" | sed 's/linux-perf/linux-tools-generic/')
+fi
+
+say() { printf 'tools: %s\n' "$*" >&2; }
+if [ -n "${NO_INSTALL:-}" ]; then
+  say "missing:$missing (NO_INSTALL is set). To install: apt-get install$packages"
+elif [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  say "missing:$missing. To install, as root: apt-get install$packages"
+else
+  say "installing$packages (NO_INSTALL=1 forbids it)"
+  export DEBIAN_FRONTEND=noninteractive
+  # A package that starts its server at once would take port 80 and CPU time beside the measurement.
+  policy=/usr/sbin/policy-rc.d
+  made=
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made=1
+  fi
+  # shellcheck disable=SC2086 # a list of names of our own
+  { apt-get update && apt-get install -y --no-install-recommends $packages; } >/dev/null </dev/null ||
+    say "apt-get failed; without$missing the lab leaves out what needs them"
+  [ -z "$made" ] || rm -f $policy
+fi
+exit 0
