@@ -3,6 +3,9 @@ package servers
 // Cores is every core there is, in the order in which tables show them. A new core is one new file and one line here.
 var Cores = []Core{
 	rawCore,
+	sequential,
+	goroutine,
+	pool,
 	epollCore,
 	reactorCore,
 }
