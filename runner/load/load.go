@@ -57,6 +57,7 @@ type Spec struct {
 	CheckEvery  int           `json:"check_every,omitempty"` // compare one body in so many, 1 = each (default); below 0: none, and without an expectation no length either
 	Observe     []int         `json:"observe,omitempty"`     // processes whose CPU clock is read at the begin and the end of the window
 	Idle        int           `json:"idle,omitempty"`        // extra connections that are opened first and say nothing
+	Announce    bool          `json:"announce,omitempty"`    // our own prints "window BEGIN END", Unix nanoseconds, to standard error before the warm-up
 }
 
 // Expect is what every answer must be.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -144,6 +145,11 @@ func (p *plan) drive(ctx context.Context, loops []*loop) {
 	defer context.AfterFunc(ctx, func() { p.stop.Store(true) })()
 	p.begin = now() + int64(p.spec.Warmup)
 	p.end = p.begin + int64(p.spec.Duration)
+	if p.spec.Announce {
+		// Whoever reads the server from outside does so in the same seconds.
+		begin := time.Now().Add(p.spec.Warmup)
+		fmt.Fprintf(os.Stderr, "window %d %d\n", begin.UnixNano(), begin.Add(p.spec.Duration).UnixNano())
+	}
 	var wg sync.WaitGroup
 	for _, l := range loops {
 		wg.Go(func() {
