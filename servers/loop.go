@@ -2,7 +2,6 @@ package servers
 
 import (
 	"errors"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,8 +10,6 @@ import (
 )
 
 const (
-	// readSize is the one read buffer of a loop; a Conn takes at most its Room of it.
-	readSize = 64 << 10
 	// acceptBurst bounds the connections accepted in one turn.
 	acceptBurst = 64
 	// spareConns bounds the closed connections kept for new ones.
@@ -28,13 +25,11 @@ var errStopped = errors.New("the server stops")
 // loop is one event loop with its own listener, connections, timers and buffers: all of epoll, and what each worker of
 // reactor is. One goroutine runs it; only post may be called by others.
 //
-// Connections are watched edge-triggered, so that each needs one epoll_ctl in its life, and a second one when its socket is
-// full for the first time. A turn with one is: one read, Feed, write at once. What is left to do, because a buffer was
-// filled or a bound was reached, is remembered in the list of ready connections and done in the next turn, after the
-// events of the others.
+// What is left to do after a connection's turn, because a buffer was filled or a bound was reached, is remembered in the
+// list of ready connections and done in the loop's next turn, after the events of the others.
 type loop struct {
 	poller   poller
-	mailbox  mailbox
+	postbox  postbox
 	listener int // -1 once it is closed
 	paused   bool
 	grace    time.Duration
@@ -43,8 +38,7 @@ type loop struct {
 	env     httpcore.Env
 	dates   dateline
 	buffers freeList
-	out     flusher
-	in      []byte
+	hands   hands
 	wheel   wheel
 	tally   tally
 
@@ -68,20 +62,21 @@ type protocol interface {
 	// expired is called when c's timer fires.
 	expired(l *loop, c *loopConn)
 	// drain has c end after what it is doing.
-	drain(l *loop, c *loopConn)
-	// idle says that c waits for a request and has got nothing of it.
-	idle(c *loopConn) bool
+	drain(c *loopConn)
+	// spent says that c waits for a request of which nothing has come.
+	spent(c *loopConn) bool
 	abort(c *loopConn, err error)
 }
 
 // newLoop makes a loop on a non-blocking listener, which it owns from then on.
 func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*loop, error) {
-	l := &loop{listener: listener, grace: cfg.Grace, speak: speak, in: make([]byte, readSize)}
+	l := &loop{listener: listener, grace: cfg.Grace, speak: speak}
+	l.hands = newHands(&l.poller)
 	if err := l.poller.open(); err != nil {
 		unix.Close(listener)
 		return nil, err
 	}
-	l.mailbox.poller = &l.poller
+	l.postbox.poller = &l.poller
 	l.env.Handler, l.env.Buffers = h, &l.buffers
 	l.wheel.start(l.poller.now)
 	l.resume = loopTimer{l: l, fire: func(int64) { l.resumeAccept() }}
@@ -109,7 +104,7 @@ func (l *loop) run() error {
 		}
 		if l.woken {
 			l.woken = false
-			l.mailbox.run()
+			l.postbox.run()
 		}
 		l.wheel.advance(l.poller.now)
 		l.serveReady()
@@ -143,22 +138,13 @@ func (l *loop) dispatch(e *unix.EpollEvent) {
 	if c == nil {
 		return
 	}
-	if e.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		if !c.shut {
-			// Reset, or timed out: nothing can be sent any more. Our own shutdown and the peer's FIN together are a HUP too.
-			l.drop(c, socketError(fd))
-			return
-		}
-		c.readable = true
+	if !c.note(e.Events) {
+		l.drop(c, socketError(fd))
+		return
 	}
-	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
-		c.readable = true
-		c.hangup = c.hangup || e.Events&unix.EPOLLRDHUP != 0
+	if !c.queued { // else its turn comes after the others'
+		l.speak.serve(l, c)
 	}
-	if e.Events&unix.EPOLLOUT != 0 {
-		c.blocked = false
-	}
-	l.speak.serve(l, c)
 }
 
 // lookup returns the connection that an event is about, or nil if the event is stale.
@@ -199,7 +185,7 @@ func (l *loop) queue(c *loopConn) {
 func (l *loop) Now() int64 { return l.poller.now }
 
 // Post implements httpcore.Loop.
-func (l *loop) Post(fire func()) { l.mailbox.post(fire) }
+func (l *loop) Post(fire func()) { l.postbox.post(fire) }
 
 // Wake implements httpcore.Loop.
 func (l *loop) Wake(c *httpcore.Conn) { l.queue(c.Owner.(*loopConn)) }
@@ -224,11 +210,3 @@ func (t *loopTimer) expired(now int64) { t.fire(now) }
 
 // Stop implements httpcore.Timer.
 func (t *loopTimer) Stop() { t.l.wheel.stop(&t.entry) }
-
-// socketError returns why a socket is dead.
-func socketError(fd int) error {
-	if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && v != 0 {
-		return os.NewSyscallError("socket", unix.Errno(v))
-	}
-	return os.NewSyscallError("socket", unix.ECONNRESET)
-}

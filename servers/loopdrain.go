@@ -26,7 +26,6 @@ func (l *loop) adopt(fd int) {
 		c = l.spare[last]
 		l.spare[last] = nil
 		l.spare = l.spare[:last]
-		c.readable, c.hangup, c.ended, c.blocked, c.watching, c.shut, c.fed = false, false, false, false, false, false, false
 		c.canned = cannedState{}
 	} else {
 		c = &loopConn{l: l}
@@ -34,7 +33,7 @@ func (l *loop) adopt(fd int) {
 		c.timer.owner = c
 	}
 	l.gen++
-	c.fd, c.gen = int32(fd), l.gen
+	c.begin(fd, l.gen)
 	if l.poller.watch(fd, c.gen, watchRead) != nil { // no kernel memory
 		closeNow(fd)
 		c.fd = -1
@@ -89,33 +88,21 @@ func (l *loop) stop() {
 		if c == nil {
 			continue
 		}
-		l.speak.drain(l, c)
-		l.closeIdle(c, c.fed)
-		if c.fd >= 0 {
+		l.speak.drain(c)
+		if c.fed && l.speak.spent(c) {
+			l.drop(c, nil)
+		} else {
 			l.queue(c)
 		}
 	}
 	l.After(min(freshGrace, l.grace), func(int64) {
 		for _, c := range l.conns {
-			if c != nil {
-				l.closeIdle(c, true)
+			if c != nil && l.speak.spent(c) {
+				l.drop(c, nil)
 			}
 		}
 	})
 	l.After(l.grace, func(int64) { l.cut() })
-}
-
-// closeIdle closes c if it is idle, used before, and no request of it waits unread.
-func (l *loop) closeIdle(c *loopConn, used bool) {
-	if !used || !l.speak.idle(c) {
-		return
-	}
-	if n, errno := unread(int(c.fd)); n > 0 && errno == 0 {
-		c.readable = true
-		l.queue(c)
-		return
-	}
-	l.drop(c, nil)
 }
 
 // cut closes every connection.
@@ -129,7 +116,7 @@ func (l *loop) cut() {
 
 // close gives back all that the loop has.
 func (l *loop) close() {
-	l.mailbox.close()
+	l.postbox.close()
 	l.cut()
 	if l.listener >= 0 {
 		unix.Close(l.listener)

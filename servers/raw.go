@@ -11,8 +11,9 @@ import (
 
 // rawCore is the limit of what a core can reach: it does what reactor does but for HTTP.
 var rawCore = Core{
-	Name: "raw",
-	Doc:  "counts empty lines and answers canned bytes: reactor without HTTP, the limit that the others are measured against",
+	Name:  "raw",
+	Doc:   "counts empty lines and answers canned bytes: reactor without HTTP, the limit that the others are measured against",
+	Spare: 1,
 	Lacks: []Lack{
 		{Parsing, "it looks for CRLF CRLF alone: whatever is asked, the answer is Hello, World!, and a body is taken for a request"},
 		{Timeouts, "a connection that says nothing stays open"},
@@ -68,8 +69,9 @@ func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 	p.refresh(l.env.Date)
 	s := &c.canned
 	if c.readable && !c.ended && s.owed < cannedOwed {
-		b, ok := l.receive(c, readSize)
-		if !ok {
+		b, errno := l.hands.receive(&c.stream, inputSize)
+		if errno != 0 {
+			l.drop(c, errno)
 			return
 		}
 		n := countHeads(b, &s.matched)
@@ -84,7 +86,7 @@ func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 		from := (p.answer - s.owed%p.answer) % p.answer // where an answer was cut by a short write
 		n, errno := sendNow(int(c.fd), p.batch[from:min(from+s.owed, len(p.batch))], 0)
 		if errno == unix.EAGAIN {
-			l.full(c)
+			l.hands.full(&c.stream)
 			break
 		}
 		if errno != 0 {
@@ -104,9 +106,9 @@ func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 
 func (p *cannedProtocol) expired(*loop, *loopConn) {}
 
-func (p *cannedProtocol) drain(*loop, *loopConn) {}
+func (p *cannedProtocol) drain(*loopConn) {}
 
-func (p *cannedProtocol) idle(c *loopConn) bool { return c.canned.owed == 0 }
+func (p *cannedProtocol) spent(c *loopConn) bool { return c.canned.owed == 0 }
 
 func (p *cannedProtocol) abort(*loopConn, error) {}
 

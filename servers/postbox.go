@@ -2,9 +2,9 @@ package servers
 
 import "sync"
 
-// mailbox is how other goroutines reach a loop: functions to call, and one wake for all that come before it looks. What it
+// postbox is how other goroutines reach a loop: functions to call, and one wake for all that come before it looks. What it
 // holds is bounded by what handlers have in flight: one completion each.
-type mailbox struct {
+type postbox struct {
 	mu     sync.Mutex
 	posted []func()
 	spare  []func()
@@ -13,7 +13,7 @@ type mailbox struct {
 }
 
 // post adds fire. Any goroutine may call it; after close it does nothing.
-func (m *mailbox) post(fire func()) {
+func (m *postbox) post(fire func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -26,7 +26,7 @@ func (m *mailbox) post(fire func()) {
 }
 
 // run calls what was posted before it began. Only the loop calls it.
-func (m *mailbox) run() {
+func (m *postbox) run() {
 	m.mu.Lock()
 	posted := m.posted
 	m.posted, m.spare = m.spare[:0], nil
@@ -39,7 +39,7 @@ func (m *mailbox) run() {
 }
 
 // close makes post do nothing, so that the poller may be closed.
-func (m *mailbox) close() {
+func (m *postbox) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed, m.posted = true, nil
