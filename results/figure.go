@@ -16,8 +16,12 @@ type Figure struct {
 	of      func(t *Trial) (value float64, ok bool)
 }
 
-// Of takes the figure from a trial; without it ok is false, and Lack says why.
+// Of takes the figure from a trial; without it ok is false, and Lack says why. A trial that failed has no figures but its
+// errors: what it measured until then is no measurement.
 func (f Figure) Of(t *Trial) (value float64, ok bool) {
+	if t.Error != "" && f.Unit != Failed.Unit {
+		return 0, false
+	}
 	for _, field := range f.Field {
 		if missing(t, field) != "" {
 			return 0, false // what is there may be a part of it

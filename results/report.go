@@ -1,10 +1,13 @@
 package results
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Names of the files that Report makes beside its plots.
@@ -13,6 +16,11 @@ const (
 	BenchFile  = "bench.txt"
 )
 
+// Summary is report.md for a terminal that is width columns wide, with colours where colour is set.
+func Summary(rec *Record, width int, colour bool) string {
+	return newDocument(rec).terminal(width, colour)
+}
+
 // Report makes all that is made of a record: report.md, bench.txt and the plots, by file name. It is a pure function of the
 // record: the same record gives the same bytes.
 func Report(rec *Record) (map[string][]byte, error) {
@@ -20,7 +28,7 @@ func Report(rec *Record) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files[ReportFile] = []byte(Markdown(rec))
+	files[ReportFile] = []byte(newDocument(rec).markdown())
 	bench, err := Bench(rec)
 	if err != nil {
 		return nil, err
@@ -60,20 +68,165 @@ func replaceFile(path string, b []byte) error {
 	return nil
 }
 
-// Markdown is the whole report as Markdown.
-func Markdown(rec *Record) string { return "" }
+// newDocument is the report before it is rendered.
+func newDocument(rec *Record) *document {
+	d := &document{title: "corelab run " + rec.Run.ID}
+	addHead(d, rec)
+	cells := Cells(rec)
+	for _, s := range orderedScenarios(rec) {
+		addScenario(d, rec, s, cells)
+	}
+	addTargets(d, &rec.Run)
+	return d
+}
 
-// Summary is the report for a terminal that is width columns wide, with ANSI colours where colour is set.
-func Summary(rec *Record, width int, colour bool) string { return "" }
+// orderedScenarios are the run's scenarios, and behind them those that only trials name.
+func orderedScenarios(rec *Record) []Scenario {
+	scenarios := slices.Clone(rec.Run.Scenarios)
+	for _, t := range rec.Trials {
+		if !slices.ContainsFunc(scenarios, func(s Scenario) bool { return s.Name == t.Scenario }) {
+			scenarios = append(scenarios, Scenario{Name: t.Scenario})
+		}
+	}
+	return scenarios
+}
 
-// ReadmeTable is the short Markdown table of the scenario plaintext that the README holds.
-func ReadmeTable(rec *Record) string { return "" }
+// addScenario adds a section: the question, and the tables that answer it.
+func addScenario(d *document, rec *Record, s Scenario, cells []*Cell) {
+	d.add(heading{2, s.Name})
+	for _, text := range []string{s.Question, s.Why, s.Load} {
+		if text != "" {
+			d.add(paragraph(text))
+		}
+	}
+	names := orderedCases(rec, s)
+	if len(names) == 0 {
+		d.add(paragraph("No trial of this scenario was made."))
+	}
+	for _, name := range names {
+		keys := tableKeys(cells, s.Name, name)
+		for _, k := range keys {
+			if title := tableTitle(k, len(keys) > 1); title != "" {
+				d.add(heading{3, title})
+			}
+			d.add(newLoadTable(&rec.Run, k, cells).build(runNoise(cells, k)))
+		}
+		if ceilings := ceilingList(&rec.Run, s.Name, name, cells); len(ceilings) > 0 {
+			d.add(paragraph("The ceilings that the rates were taken from, by short closed loops:"))
+			d.add(ceilings)
+		}
+		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
+			d.add(heading{3, join(name, "two generators")})
+			d.add(g)
+		}
+		g := callsGrid(&rec.Run, s.Name, name, cells)
+		reasons := observedReasons(s.Name, name, cells)
+		if g != nil || len(reasons) > 0 {
+			d.add(heading{3, join(name, "system calls")})
+		}
+		if g != nil {
+			d.add(g)
+		}
+		if len(reasons) > 0 {
+			d.add(paragraph("Not observed everywhere: " + strings.Join(reasons, "; ")))
+		}
+	}
+}
 
-// ReplaceBlock puts content between the markers <!-- lab:name --> and <!-- /lab:name --> of readme.
-func ReplaceBlock(readme []byte, name, content string) ([]byte, error) { return readme, nil }
+// orderedCases are the scenario's cases that have a trial, as the run planned them.
+func orderedCases(rec *Record, s Scenario) []string {
+	var tried []string
+	for _, t := range rec.Trials {
+		if t.Scenario == s.Name && !slices.Contains(tried, t.Case) {
+			tried = append(tried, t.Case)
+		}
+	}
+	var names []string
+	for _, name := range slices.Concat(s.Cases, tried) {
+		if slices.Contains(tried, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
-// Plots makes the pictures, by file name.
-func Plots(rec *Record) (map[string][]byte, error) { return map[string][]byte{}, nil }
+// tableKeys are the tables of one case: closed loops first, then by first appearance. A case in which no trial was loaded
+// has one table, for the reasons.
+func tableKeys(cells []*Cell, scenario, name string) []Key {
+	var keys []Key
+	unloaded := Key{Scenario: scenario, Case: name}
+	idle := false
+	for _, c := range cells {
+		if c.Scenario != scenario || c.Case != name || c.Role != RoleRanked {
+			continue
+		}
+		k := c.Key
+		k.Target = ""
+		if k.Generator == "" {
+			idle, unloaded.Placement = true, c.Placement
+		} else if !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 && idle {
+		keys = append(keys, unloaded)
+	}
+	slices.SortStableFunc(keys, func(a, b Key) int { return cmp.Compare(a.Loop, b.Loop) })
+	return keys
+}
 
-// Bench is the record in the Go benchmark format.
-func Bench(rec *Record) ([]byte, error) { return nil, nil }
+// tableTitle names the case, and what else tells the tables of the case apart.
+func tableTitle(k Key, several bool) string {
+	if !several {
+		return k.Case
+	}
+	return join(k.Case, k.Loop+" loop, "+k.Generator+", placement "+orElse(k.Placement, "not asked for"))
+}
+
+func join(name, rest string) string {
+	if name == "" {
+		return rest
+	}
+	return name + ": " + rest
+}
+
+// runNoise is the first noise floor of the run for a table that has none of its own: of the same placement and loop, where
+// there is one.
+func runNoise(cells []*Cell, k Key) []Noise {
+	var found []Noise
+	for _, c := range cells {
+		if c.Role != RoleAA {
+			continue
+		}
+		f := ServerCPU
+		if c.Placement == PlacementOne {
+			f = CPUShare
+		}
+		floor := NoiseFloor(cells, c.Key, f)
+		if c.Placement == k.Placement && c.Loop == k.Loop && len(floor) > 0 {
+			return floor
+		}
+		if len(found) == 0 {
+			found = floor
+		}
+	}
+	return found
+}
+
+// ceilingList says from which closed loop each open loop's rate was taken.
+func ceilingList(run *Run, scenario, name string, cells []*Cell) list {
+	var l list
+	for _, t := range orderedTargets(run, cells) {
+		for _, c := range cells {
+			if c.Role != RoleCeiling || c.Target != t.Name || c.Scenario != scenario || c.Case != name {
+				continue
+			}
+			if e, ok := c.Estimate(Throughput); ok {
+				l = append(l, fmt.Sprintf("%s: %s req/s by %s", t.Name, formatCount(e.Median), c.Generator))
+			} else {
+				l = append(l, t.Name+": none; "+c.Lack(Throughput))
+			}
+		}
+	}
+	return l
+}

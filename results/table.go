@@ -1,0 +1,367 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// headTarget heads the column that names the rows.
+const headTarget = "target"
+
+// loadTable is one table of ranked trials: one case of one scenario under one generator, loop and placement.
+type loadTable struct {
+	run       *Run
+	key       Key
+	rows      []*tableRow
+	reference *Cell // nil where it was not measured
+	limit     *Cell
+	sameRate  bool // an open loop that offers each target the same
+	floor     map[string][]Noise
+	grid      *grid
+}
+
+// tableRow is one target in a loadTable.
+type tableRow struct {
+	target Target
+	cell   *Cell // of all its trials, failed and skipped ones too
+	marks  []Mark
+	soundness
+}
+
+// newLoadTable gathers the rows of the cells of one key, in the order of the run's targets. noise may hold A/A cells.
+func newLoadTable(run *Run, k Key, cells []*Cell) *loadTable {
+	t := &loadTable{run: run, key: k, grid: &grid{}, floor: map[string][]Noise{}}
+	for _, target := range orderedTargets(run, cells) {
+		row := &tableRow{target: target, cell: &Cell{Key: k}}
+		row.cell.Target = target.Name
+		for _, c := range cells {
+			if c.Target == target.Name && c.Role == RoleRanked && (c.sameTable(k) || c.unloaded(k)) {
+				row.cell.Trials = append(row.cell.Trials, c.Trials...)
+			}
+		}
+		if len(row.cell.Trials) == 0 {
+			continue
+		}
+		row.marks, row.soundness = row.cell.Marks(), row.cell.soundness()
+		t.rows = append(t.rows, row)
+		switch {
+		case target.Name == ReferenceTarget:
+			t.reference = row.cell
+		case target.Limit && t.limit == nil:
+			t.limit = row.cell
+		}
+	}
+	t.sameRate = t.key.Loop != LoopOpen || t.ratesAgree()
+	for _, f := range []Figure{CPUShare, ServerCPU, Throughput, P99} {
+		t.floor[f.Unit] = NoiseFloor(cells, k, f)
+	}
+	return t
+}
+
+// unloaded reports whether c holds trials that were skipped or failed before any load, in the case of k.
+func (c *Cell) unloaded(k Key) bool {
+	return c.Generator == "" && c.Scenario == k.Scenario && c.Case == k.Case && (c.Placement == "" || c.Placement == k.Placement)
+}
+
+// orderedTargets are the run's targets, and behind them those that only trials name.
+func orderedTargets(run *Run, cells []*Cell) []Target {
+	targets := slices.Clone(run.Targets)
+	for _, c := range cells {
+		if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == c.Target }) {
+			targets = append(targets, Target{Name: c.Target})
+		}
+	}
+	return targets
+}
+
+// ratesAgree reports whether all rows of an open loop were offered the same rate, but for rounding.
+func (t *loadTable) ratesAgree() bool {
+	lo, hi := math.Inf(1), 0.0
+	for _, row := range t.rows {
+		if e, ok := row.cell.Estimate(Offered); ok {
+			lo, hi = min(lo, e.Min), max(hi, e.Max)
+		}
+	}
+	return hi <= lo*1.001
+}
+
+// tableColumn makes one column of a loadTable.
+type tableColumn struct {
+	column
+	show func(t *loadTable, row *tableRow) string
+}
+
+func figureColumn(head string, f Figure, format func(float64) string) tableColumn {
+	return tableColumn{column{head: head}, func(t *loadTable, row *tableRow) string {
+		e, ok := row.cell.Estimate(f)
+		if !ok {
+			return t.dash(row, f)
+		}
+		return format(e.Median)
+	}}
+}
+
+// spreadColumn adds how far the interval, or the rounds, reach from the median.
+func spreadColumn(head string, f Figure, format func(float64) string) tableColumn {
+	return tableColumn{column{head: head}, func(t *loadTable, row *tableRow) string {
+		e, ok := row.cell.Estimate(f)
+		if !ok {
+			return t.dash(row, f)
+		}
+		s := format(e.Median)
+		if e.N > 1 {
+			s += fmt.Sprintf(" ±%.0f %%", 100*e.Spread())
+		}
+		if row.bounded && f.Unit == Throughput.Unit {
+			s = "≥ " + s
+		}
+		return s
+	}}
+}
+
+// columns are those of the table's kind: ranks first, then the target and its figures.
+func (t *loadTable) columns() []tableColumn {
+	one, open := t.key.Placement == PlacementOne, t.key.Loop == LoopOpen
+	var cs []tableColumn
+	switch {
+	case open:
+		cs = append(cs, t.rankColumn("# p99", P99))
+	case one:
+		cs = append(cs, t.rankColumn("#", CPUShare))
+	default:
+		cs = append(cs, t.rankColumn("# req/s", Throughput), t.rankColumn("# CPU", ServerCPU))
+	}
+	cs = append(cs, tableColumn{column{headTarget, true}, (*loadTable).showTarget})
+	if open {
+		cs = append(cs, figureColumn("offered/s", Offered, formatCount))
+	}
+	cs = append(cs, spreadColumn("req/s", Throughput, formatCount))
+	for _, f := range []Figure{P50, P90, P99, P999} {
+		cs = append(cs, figureColumn(f.Name, f, formatTime))
+	}
+	if one {
+		cs = append(cs, t.ratioColumns("server÷generator CPU", CPUShare)...)
+	} else {
+		cs = append(cs, t.ratioColumns("CPU", ServerCPU)...)
+	}
+	if !one && !open {
+		cs = append(cs, t.ratioColumns("req/s", Throughput)[0])
+	}
+	return append(cs,
+		spreadColumn("CPU µs/req", ServerCPU, micros),
+		figureColumn("user", ServerUser, micros),
+		figureColumn("system", ServerSystem, micros),
+		figureColumn("generator µs/req", ClientCPU, micros),
+		figureColumn("switches/req", Switches, digits),
+		figureColumn("RSS MiB", Memory, mebibytes),
+		tableColumn{column{head: "errors"}, (*loadTable).showErrors},
+		tableColumn{column{head: "allocs/req"}, (*loadTable).showAllocs})
+}
+
+// dash is the sign of a missing figure with the number of its reason. A row in which nothing was tried has its reason at the
+// name of the target.
+func (t *loadTable) dash(row *tableRow, f Figure) string {
+	if row.skipped() != "" {
+		return Dash
+	}
+	return Dash + t.grid.notes.mark(row.cell.Lack(f))
+}
+
+// skipped is the reason why no trial of the row was tried, or empty.
+func (r *tableRow) skipped() string {
+	why := ""
+	for _, t := range r.cell.Trials {
+		if t.Skipped == "" {
+			return ""
+		}
+		why = t.Skipped
+	}
+	return why
+}
+
+// showTarget is the name with the numbers of all that has to be said about the row.
+func (t *loadTable) showTarget(row *tableRow) string {
+	s := row.target.Name
+	if why := row.skipped(); why != "" {
+		return s + " (skipped)" + t.grid.notes.markExactly("skipped: "+why)
+	}
+	for _, m := range row.marks {
+		s += " " + t.grid.notes.markExactly(m.String())
+	}
+	return s
+}
+
+// showErrors adds up all rounds: a median would hide them.
+func (t *loadTable) showErrors(row *tableRow) string {
+	n, ok := row.cell.Sum(Failed)
+	if !ok {
+		return t.dash(row, Failed)
+	}
+	return formatCount(n)
+}
+
+func (t *loadTable) showAllocs(row *tableRow) string {
+	e, ok := row.cell.Estimate(Allocs)
+	switch {
+	case ok:
+		return digits(e.Median)
+	case row.target.Kind != "core" && row.skipped() == "":
+		return Dash + t.grid.notes.mark("only corelab's own cores count their allocations")
+	}
+	return t.dash(row, Allocs)
+}
+
+// rankColumn ranks the sound rows by f, as far as that is proven.
+func (t *loadTable) rankColumn(head string, f Figure) tableColumn {
+	var sound []*Cell
+	for _, row := range t.rows {
+		if t.ranks(row, f) {
+			sound = append(sound, row.cell)
+		}
+	}
+	ranks, proven := Rank(sound, f, bias(t.floor[f.Unit]))
+	shared := map[int]int{}
+	for _, r := range ranks {
+		shared[r]++
+	}
+	return tableColumn{column{head: head}, func(t *loadTable, row *tableRow) string {
+		i := slices.Index(sound, row.cell)
+		switch {
+		case row.target.Limit:
+			return "limit"
+		case i < 0:
+			return Dash + t.unranked(row, f)
+		case !proven:
+			return Unproven
+		case shared[ranks[i]] > 1:
+			return fmt.Sprintf("%d=", ranks[i])
+		}
+		return fmt.Sprint(ranks[i])
+	}}
+}
+
+// ranks reports whether the row takes part in the ranking by f.
+func (t *loadTable) ranks(row *tableRow, f Figure) bool {
+	if _, ok := row.cell.Estimate(f); !ok || row.target.Limit || !row.ranked || !t.sameRate {
+		return false
+	}
+	return row.speed || f.Unit == CPUShare.Unit || f.Unit == ServerCPU.Unit
+}
+
+// unranked says why the row has no rank where the marks at its name do not.
+func (t *loadTable) unranked(row *tableRow, f Figure) string {
+	if _, ok := row.cell.Estimate(f); !ok || !row.ranked {
+		return "" // said at the name, or at the figure
+	}
+	if !t.sameRate {
+		return t.grid.notes.mark("rows that were offered different rates are not ranked against each other")
+	}
+	if row.bounded && f.Unit == Throughput.Unit {
+		return t.grid.notes.mark("a lower bound has no rank")
+	}
+	return ""
+}
+
+// ratioColumns hold f against the reference and against the limit.
+func (t *loadTable) ratioColumns(head string, f Figure) []tableColumn {
+	limit := "raw"
+	for _, row := range t.rows {
+		if row.target.Limit && row.cell == t.limit {
+			limit = row.target.Name
+		}
+	}
+	return []tableColumn{
+		{column{head: head + " ÷ " + ReferenceTarget}, func(t *loadTable, row *tableRow) string {
+			return t.showRatio(row, t.reference, ReferenceTarget, f)
+		}},
+		{column{head: head + " ÷ " + limit}, func(t *loadTable, row *tableRow) string {
+			return t.showRatio(row, t.limit, limit, f)
+		}},
+	}
+}
+
+// showRatio is the row's figure ÷ that of base, paired by round.
+func (t *loadTable) showRatio(row *tableRow, base *Cell, name string, f Figure) string {
+	if _, ok := row.cell.Estimate(f); !ok {
+		return t.dash(row, f)
+	}
+	if base == nil {
+		return Dash + t.grid.notes.mark(t.absent(name))
+	}
+	if !t.sameRate {
+		return Dash + t.grid.notes.mark("costs at different rates are not held against each other")
+	}
+	if row.cell == base {
+		return "1"
+	}
+	e, ok := Ratio(row.cell, base, f)
+	if !ok {
+		return Dash + t.grid.notes.mark("no round has "+f.Name+" of both this row and "+name)
+	}
+	s := formatRatio(e, Side(row.cell, base, f, bias(t.floor[f.Unit])) != 0)
+	if f.Unit != Throughput.Unit {
+		return s
+	}
+	switch baseBounded := base.soundness().bounded; {
+	case row.bounded && baseBounded:
+		return Dash + t.grid.notes.mark("both throughputs are lower bounds: their ratio says nothing")
+	case row.bounded:
+		return "≥ " + s
+	case baseBounded:
+		return "≤ " + s
+	}
+	return s
+}
+
+// absent says why there is no row to hold others against.
+func (t *loadTable) absent(name string) string {
+	for _, m := range t.run.Missing {
+		if m.Figure == name || strings.HasPrefix(m.Figure, name+" ") {
+			return name + " is not in this run: " + m.Reason
+		}
+	}
+	return name + " has no row here to hold others against"
+}
+
+// build renders the rows and what stands under them.
+func (t *loadTable) build(fallback []Noise) *grid {
+	columns := t.columns()
+	for _, c := range columns {
+		t.grid.columns = append(t.grid.columns, c.column)
+	}
+	for _, row := range t.rows {
+		r := gridRow{doubtful: !row.ranked, limit: row.target.Limit}
+		for _, c := range columns {
+			r.cells = append(r.cells, c.show(t, row))
+		}
+		t.grid.rows = append(t.grid.rows, r)
+	}
+	t.grid.facts = t.facts(fallback)
+	return t.grid
+}
+
+// loadsOf are the loads of the table's trials.
+func (t *loadTable) loads() []*Trial {
+	var trials []*Trial
+	for _, row := range t.rows {
+		for _, trial := range row.cell.Trials {
+			if trial.Load != nil {
+				trials = append(trials, trial)
+			}
+		}
+	}
+	return trials
+}
+
+// elapsed is the median length of the table's trials.
+func (t *loadTable) elapsed() time.Duration {
+	var all []float64
+	for _, trial := range t.loads() {
+		all = append(all, float64(trial.Load.Elapsed))
+	}
+	e, _ := Median(all)
+	return time.Duration(e.Median)
+}
