@@ -4,8 +4,9 @@ import "corelab/httpcore"
 
 // epollCore is one loop on one thread.
 var epollCore = Core{
-	Name: "epoll",
-	Doc:  "one event loop on one thread waits for all connections and serves each as it becomes ready",
+	Name:  "epoll",
+	Doc:   "one event loop on one thread waits for all connections and serves each as it becomes ready",
+	Spare: 1,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		return newLoops(cfg.Filled(), h, 1, func() protocol { return httpProtocol{} })
 	},

@@ -41,6 +41,7 @@ func (c Config) Filled() Config {
 type Core struct {
 	Name, Doc string
 	Lacks     []Lack // what it cannot do, each with the reason
+	Spare     int    // added to Config.Workers for GOMAXPROCS: loops hold their P while they wait, and others need one too
 	New       func(Config, *httpcore.Handler) (Server, error)
 }
 
