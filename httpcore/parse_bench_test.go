@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/textproto"
 	"testing"
 )
@@ -75,5 +76,32 @@ func BenchmarkTextproto(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkHeadMixed parses heads whose field lines come in changing orders, so that no branch predictor can learn them.
+func BenchmarkHeadMixed(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var heads [1024][]byte
+	size := 0
+	for i := range heads {
+		head := []byte("GET /users/4711?full=1 HTTP/1.1\r\n")
+		for _, at := range random.Perm(len(browserFields)) {
+			head = append(head, browserFields[at]...)
+			head = append(head, "\r\n"...)
+		}
+		heads[i] = append(head, "\r\n"...)
+		size = len(heads[i])
+	}
+	var h Head
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		h.Reset()
+		if n, err := h.Parse(heads[i%len(heads)], &DefaultLimits); n != size || err != nil {
+			b.Fatal(n, err)
+		}
+		i++
 	}
 }

@@ -52,10 +52,12 @@ const (
 
 // scanClass returns the index of the first byte of b from i on that is not of the class, or len(b).
 func scanClass(b []byte, i int, c uint8) int {
-	for i < len(b) && class[b[i]]&c != 0 {
-		i++
+	for at, x := range b[i:] {
+		if class[x]&c == 0 {
+			return i + at
+		}
 	}
-	return i
+	return len(b)
 }
 
 // scanToken returns the index of the first byte of b from i on that no token may hold, or len(b).
