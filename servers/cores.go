@@ -7,6 +7,7 @@ var Cores = []Core{
 	goroutine,
 	pool,
 	epollCore,
+	epollpoolCore,
 	reactorCore,
 }
 
