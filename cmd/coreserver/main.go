@@ -72,7 +72,7 @@ func serve(o *options, stdout, stderr io.Writer) error {
 	runtime.GOMAXPROCS(o.procs)
 	server, err := o.core.New(o.servers, httpcore.NewHandler(router, o.limits, serverName))
 	if err != nil {
-		return fmt.Errorf("start %s on %s: %w%s", o.core.Name, o.servers.Addr, err, listenHint(err))
+		return fmt.Errorf("start %s with --addr %s: %w", o.core.Name, o.servers.Addr, err)
 	}
 	if o.pprof.IsValid() {
 		if err := serveProfiles(o.pprof, stderr); err != nil {
@@ -107,21 +107,6 @@ func drainOnSignal(stderr io.Writer) context.Context {
 		os.Exit(exitFailed)
 	}()
 	return ctx
-}
-
-// listenHint says what to do about an address that could not be bound.
-func listenHint(err error) string {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "; another process listens there: stop it, or choose another port with --addr 127.0.0.1:PORT (0 takes a free one)"
-	case errors.Is(err, syscall.EACCES):
-		return "; ports below 1024 are for root: choose another with --addr 127.0.0.1:PORT (0 takes a free one)"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "; this machine has no such address: choose one of its own, such as --addr 127.0.0.1:0"
-	case errors.Is(err, syscall.EMFILE):
-		return "; too many files are open: raise the limit with ulimit -n"
-	}
-	return ""
 }
 
 // version says which build this is.

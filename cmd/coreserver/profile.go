@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"runtime/pprof"
 	"strconv"
-	"strings"
 	"time"
 
 	"corelab/httpcore"
@@ -42,7 +41,7 @@ func serveProfiles(addr netip.AddrPort, stderr io.Writer) error {
 	}
 	server, err := core.New(servers.Config{Addr: addr}.Filled(), httpcore.NewHandler(router, httpcore.Limits{}, serverName))
 	if err != nil {
-		return fmt.Errorf("serve profiles on %s: %w%s", addr, err, strings.ReplaceAll(listenHint(err), "--addr", "--pprof"))
+		return fmt.Errorf("serve profiles with --pprof %s: %w", addr, err)
 	}
 	fmt.Fprintf(stderr, "coreserver: profiles on http://%s/debug/pprof/\n", server.Addr())
 	go func() {

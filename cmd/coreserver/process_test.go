@@ -1,0 +1,341 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"corelab/servers"
+)
+
+// bound is how long a test waits for something that should happen at once.
+const bound = 20 * time.Second
+
+// binary is coreserver, built by TestMain.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "coreserver")
+	if err == nil {
+		binary = filepath.Join(dir, "coreserver")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+			err = fmt.Errorf("build coreserver: %w\n%s", err, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// process is a coreserver that listens.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	url    string
+	line   string
+	stdout *bufio.Reader
+	stderr bytes.Buffer
+	stats  *os.File
+	ended  bool
+}
+
+// start runs coreserver with args, a free port, and descriptor 3 for figures, and waits for its line.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetNonblock(pair[0], true); err != nil { // so that deadlines work
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "theirs")
+	p := &process{t: t, stats: os.NewFile(uintptr(pair[0]), "ours")}
+	p.cmd = exec.Command(binary, append([]string{"--addr", "127.0.0.1:0", "--stats-fd", "3"}, args...)...)
+	p.cmd.Stderr = &p.stderr
+	p.cmd.ExtraFiles = []*os.File{theirs}
+	out, err := p.cmd.StdoutPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	p.stdout = bufio.NewReader(out)
+	if p.line, err = p.stdout.ReadString('\n'); err != nil {
+		p.cmd.Wait()
+		p.ended = true
+		t.Fatalf("no line on standard output: %v; standard error: %s", err, p.stderr.String())
+	}
+	if m := regexp.MustCompile(`http://\S+`).FindString(p.line); m != "" {
+		p.url = m
+	}
+	return p
+}
+
+// kill ends a process that a test left behind.
+func (p *process) kill() {
+	p.stats.Close()
+	if !p.ended {
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+	}
+}
+
+// wait returns the exit code, and what else came on standard output.
+func (p *process) wait() (code int, rest string) {
+	p.t.Helper()
+	late := time.AfterFunc(bound, func() { p.cmd.Process.Signal(syscall.SIGQUIT) })
+	out, _ := io.ReadAll(p.stdout)
+	err := p.cmd.Wait()
+	p.ended = true
+	if !late.Stop() {
+		p.t.Fatalf("it does not end; its goroutines: %s", p.stderr.String())
+	}
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		p.t.Fatal(err)
+	}
+	return p.cmd.ProcessState.ExitCode(), string(out)
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// get asks for a path on a connection of its own.
+func (p *process) get(path string) (status int, body string) {
+	p.t.Helper()
+	client := http.Client{Timeout: bound, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get(p.url + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+// ask writes to the figures' descriptor and reads one line of answer.
+func (p *process) ask(question string) (f figures) {
+	p.t.Helper()
+	p.stats.SetDeadline(time.Now().Add(bound))
+	if _, err := io.WriteString(p.stats, question); err != nil {
+		p.t.Fatal(err)
+	}
+	line, err := bufio.NewReader(p.stats).ReadBytes('\n')
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		p.t.Fatalf("%v in %s", err, line)
+	}
+	return f
+}
+
+// requests sums what the workers did.
+func (f figures) requests() (n uint64) {
+	for _, w := range f.Workers {
+		n += w.Requests
+	}
+	return n
+}
+
+// lacks reports whether a core lacks a feature.
+func lacks(c servers.Core, f servers.Feature) bool {
+	for _, l := range c.Lacks {
+		if l.Feature == f {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryCore starts each core, checks its line, a reply and its figures, and stops it.
+func TestEveryCore(t *testing.T) {
+	form := regexp.MustCompile(`^coreserver: (\S+) listening on http://127\.0\.0\.1:[1-9][0-9]* workers=2 app=lab pid=([0-9]+)\n$`)
+	for _, core := range servers.Cores {
+		t.Run(core.Name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "--core", core.Name, "--workers", "2", "--threads", "4")
+			m := form.FindStringSubmatch(p.line)
+			if m == nil || m[1] != core.Name || m[2] != fmt.Sprint(p.cmd.Process.Pid) {
+				t.Errorf("the line is %q", p.line)
+			}
+			before := p.ask("\n")
+			if len(before.Workers) == 0 || before.Runtime.Goroutines == 0 || before.Runtime.AllocBytes == 0 || before.Runtime.HeapKiB == 0 {
+				t.Errorf("the figures are %+v", before)
+			}
+			for range 3 {
+				if status, body := p.get("/plaintext"); status != 200 || body != "Hello, World!" {
+					t.Errorf("got %d %q", status, body)
+				}
+			}
+			if status, _ := p.get("/static/x"); status != 404 && !lacks(core, servers.Parsing) {
+				t.Errorf("without --static a file gets %d", status)
+			}
+			await(t, "four requests in the figures", func() bool { return p.ask("?").requests() >= before.requests()+4 })
+			p.signal(syscall.SIGTERM)
+			if code, rest := p.wait(); code != 0 || rest != "" || p.stderr.Len() > 0 {
+				t.Errorf("exit code %d, output %q, errors %q", code, rest, p.stderr.String())
+			}
+		})
+	}
+}
+
+// await waits until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(bound); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s within %v", what, bound)
+		}
+	}
+}
+
+// TestDrain ends a server while a request is held: it is answered, and the exit code is 0.
+func TestDrain(t *testing.T) {
+	for _, core := range servers.Cores {
+		if lacks(core, servers.Parsing) || lacks(core, servers.Draining) || lacks(core, servers.Concurrent) {
+			continue
+		}
+		t.Run(core.Name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "--core", core.Name, "--workers", "1", "--threads", "2")
+			got := make(chan string)
+			go func() {
+				r, err := http.Get(p.url + "/delay/700")
+				if err != nil {
+					got <- err.Error()
+					return
+				}
+				defer r.Body.Close()
+				b, _ := io.ReadAll(r.Body)
+				got <- string(b)
+			}()
+			await(t, "open connection", func() bool {
+				open := int64(0)
+				for _, w := range p.ask("\n").Workers {
+					open += w.Open
+				}
+				return open > 0
+			})
+			p.signal(syscall.SIGINT)
+			if body := <-got; body != "ok" {
+				t.Errorf("the held request got %q", body)
+			}
+			if code, _ := p.wait(); code != 0 {
+				t.Errorf("exit code %d; %s", code, p.stderr.String())
+			}
+		})
+	}
+}
+
+// TestSecondSignal: the first one waits for a request that is held for a minute, the second one does not.
+func TestSecondSignal(t *testing.T) {
+	p := start(t, "--core", "goroutine", "--grace", "1m")
+	cut := make(chan error)
+	go func() {
+		_, err := http.Get(p.url + "/delay/60000")
+		cut <- err
+	}()
+	await(t, "open connection", func() bool { return p.ask("\n").Workers[0].Open > 0 })
+	p.signal(syscall.SIGTERM)
+	await(t, "closed listener", func() bool {
+		r, err := http.Get(p.url + "/health")
+		if err == nil {
+			r.Body.Close()
+		}
+		return err != nil
+	})
+	p.signal(syscall.SIGTERM)
+	if code, _ := p.wait(); code != exitFailed || !strings.Contains(p.stderr.String(), "second signal") {
+		t.Errorf("exit code %d; %s", code, p.stderr.String())
+	}
+	if err := <-cut; err == nil {
+		t.Error("the held request was answered")
+	}
+}
+
+// TestStatsEnd: the server outlives whoever asks for figures.
+func TestStatsEnd(t *testing.T) {
+	p := start(t, "--core", "goroutine")
+	p.ask("\n")
+	p.stats.Close()
+	if status, _ := p.get("/health"); status != 200 {
+		t.Errorf("got %d", status)
+	}
+	p.signal(syscall.SIGTERM)
+	if code, _ := p.wait(); code != 0 || p.stderr.Len() > 0 {
+		t.Errorf("exit code %d; %s", code, p.stderr.String())
+	}
+}
+
+func TestStaticDirectory(t *testing.T) {
+	dir := t.TempDir()
+	content := strings.Repeat("0123456789", 100_000)
+	if err := os.WriteFile(filepath.Join(dir, "digits.txt"), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, core := range servers.Cores {
+		if lacks(core, servers.Parsing) {
+			continue
+		}
+		t.Run(core.Name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "--core", core.Name, "--static", dir)
+			if status, body := p.get("/static/digits.txt"); status != 200 || body != content {
+				t.Errorf("got %d and %d bytes of %d", status, len(body), len(content))
+			}
+		})
+	}
+}
+
+// TestProfiles asks for the profiles that go tool pprof asks for.
+func TestProfiles(t *testing.T) {
+	p := start(t, "--core", "goroutine", "--pprof", "127.0.0.1:0")
+	p.url = regexp.MustCompile(`http://[^/]+`).FindString(p.stderr.String())
+	for _, test := range []struct {
+		path   string
+		status int
+		begins string
+	}{
+		{"/debug/pprof/", 200, "profile?seconds=30\n"},
+		{"/debug/pprof/goroutine?debug=1", 200, "goroutine profile: total "},
+		{"/debug/pprof/heap", 200, "\x1f\x8b"},
+		{"/debug/pprof/profile?seconds=1", 200, "\x1f\x8b"},
+		{"/debug/pprof/profile?seconds=0", 400, "seconds must be"},
+		{"/debug/pprof/profile?seconds=x", 400, "seconds must be"},
+		{"/debug/pprof/heap?debug=x", 400, "debug must be"},
+		{"/debug/pprof/nothing", 404, "no such profile"},
+	} {
+		if status, body := p.get(test.path); status != test.status || !strings.HasPrefix(body, test.begins) {
+			t.Errorf("%s: got %d %.40q", test.path, status, body)
+		}
+	}
+}
