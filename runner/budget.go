@@ -11,10 +11,10 @@ import (
 
 // What a trial takes beside warm-up and measured time, as seen on two CPUs; the progress line corrects it as the run goes.
 const (
-	overhead     = 300 * time.Millisecond // to start, verify and stop a server and a generator
-	idleOverhead = 60 * time.Microsecond  // to open, and to close, one idle connection
-	callsMinimum = 500 * time.Millisecond // for perf to start and stop
-	wrkSecond    = time.Second            // wrk takes whole seconds
+	overhead      = 300 * time.Millisecond // to start, verify and stop a server and a generator
+	idleOverhead  = 60 * time.Microsecond  // to open, and to close, one idle connection
+	callsOverhead = 200 * time.Millisecond // to open the counters of each thread, and close them
+	wrkSecond     = time.Second            // wrk takes whole seconds
 )
 
 // Takes estimates how long the step runs.
@@ -25,7 +25,7 @@ func (s Step) Takes() time.Duration {
 	}
 	t += s.WarmUp + overhead + time.Duration(s.Case.Shape.Idle)*idleOverhead
 	if s.Role == results.RoleObserved {
-		t += callsMinimum
+		t += callsOverhead
 	}
 	return t
 }

@@ -1,0 +1,155 @@
+package runner
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"corelab/results"
+	"corelab/runner/probe"
+	"corelab/runner/target"
+)
+
+// gauge reads what server, generator and machine do in the generator's window. The readings are taken from outside, so
+// they miss the window's ends by a little; settle puts the counts on its exact length.
+type gauge struct {
+	server, client *probe.Process
+	machine        *probe.Machine
+	process        *target.Process // of a core that answers Stats, or nil
+
+	mu          sync.Mutex
+	begun       time.Time
+	ended       time.Time
+	before      target.Stats
+	gotStats    bool
+	serverUsage results.Usage
+	clientUsage results.Usage
+	machineUse  results.Machine
+	stats       target.Stats
+	missing     []results.Missing
+}
+
+// readAhead is how long before the end of a window its last reading is taken: the generator must still be there, with its
+// connections open.
+const readAhead = 10 * time.Millisecond
+
+// watch takes both readings, at begin and a little before end, or none if ctx ends before begin. If it ends in between,
+// the second is taken at once.
+func (g *gauge) watch(ctx context.Context, begin, end time.Time) {
+	if !sleepUntil(ctx, begin) {
+		return
+	}
+	g.begin(ctx)
+	sleepUntil(ctx, end.Add(-min(readAhead, end.Sub(begin)/10)))
+	g.end(context.WithoutCancel(ctx))
+}
+
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func (g *gauge) begin(ctx context.Context) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.process != nil {
+		s, err := g.process.Stats(ctx)
+		g.before, g.gotStats = s, err == nil
+		if err != nil {
+			g.lack("runtime", err.Error())
+		}
+	}
+	g.begun = time.Now()
+	for _, p := range []struct {
+		figure string
+		begin  func() error
+	}{{"machine", g.machine.Begin}, {"client", g.client.Begin}, {"server", g.server.Begin}} {
+		if err := p.begin(); err != nil {
+			g.lack(p.figure, err.Error())
+		}
+	}
+}
+
+func (g *gauge) end(ctx context.Context) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var missing, more, most []results.Missing
+	g.serverUsage, missing = g.server.End()
+	g.clientUsage, more = g.client.End()
+	g.machineUse, most = g.machine.End(g.serverUsage.CPU + g.clientUsage.CPU)
+	g.ended = time.Now()
+	g.missing = append(append(append(g.missing, missing...), prefixed("client ", more)...), most...)
+	if g.gotStats {
+		s, err := g.process.Stats(ctx)
+		if g.gotStats = err == nil; err != nil {
+			g.lack("runtime", err.Error())
+		} else {
+			g.stats = s.Since(g.before)
+		}
+	}
+}
+
+func (g *gauge) lack(figure, reason string) {
+	g.missing = append(g.missing, results.Missing{Figure: figure, Reason: reason})
+}
+
+func prefixed(prefix string, in []results.Missing) []results.Missing {
+	for i := range in {
+		in[i].Figure = prefix + in[i].Figure
+	}
+	return in
+}
+
+// settle puts the readings into t. serverCPU and clientCPU are those that the generator read itself, at the ends of its
+// window; nil where it could not.
+func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, clientCPU *time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.Missing = append(t.Missing, g.missing...)
+	if g.ended.IsZero() {
+		t.Missing = append(t.Missing, results.Missing{Figure: "server", Reason: "the generator ended before the window in which its server was to be read"})
+		return
+	}
+	read := g.ended.Sub(g.begun)
+	part := float64(window) / float64(read)
+	server, client, machine := scaled(g.serverUsage, part), scaled(g.clientUsage, part), g.machineUse
+	if serverCPU != nil {
+		server.CPU = *serverCPU
+	}
+	if clientCPU != nil {
+		client.CPU = *clientCPU
+	}
+	server.Elapsed, client.Elapsed = window, window
+	machine.Steal, machine.Idle = times(machine.Steal, part), times(machine.Idle, part)
+	machine.SoftIRQ, machine.KSoftIRQd = times(machine.SoftIRQ, part), times(machine.KSoftIRQd, part)
+	machine.Others = times(machine.Others, part)
+	t.Server, t.Client, t.Machine = &server, &client, &machine
+	if g.gotStats {
+		r := g.stats.Runtime
+		r.Allocs, r.AllocBytes = count(r.Allocs, part), count(r.AllocBytes, part)
+		t.Runtime = &r
+		for _, w := range g.stats.Workers {
+			w.Accepted, w.Requests = count(w.Accepted, part), count(w.Requests, part)
+			t.Workers = append(t.Workers, w)
+		}
+	}
+}
+
+// scaled is u for part of its time: what it counts goes on evenly under a steady load.
+func scaled(u results.Usage, part float64) results.Usage {
+	u.CPU, u.User, u.System = times(u.CPU, part), times(u.User, part), times(u.System, part)
+	u.Voluntary, u.Involuntary = count(u.Voluntary, part), count(u.Involuntary, part)
+	u.MinorFaults, u.MajorFaults = count(u.MinorFaults, part), count(u.MajorFaults, part)
+	return u
+}
+
+func times(d time.Duration, f float64) time.Duration { return time.Duration(float64(d) * f) }
+
+func count(n uint64, f float64) uint64 { return uint64(math.Round(float64(n) * f)) }

@@ -1,0 +1,227 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"corelab/results"
+	"corelab/runner/load"
+	"corelab/runner/probe"
+	"corelab/runner/target"
+)
+
+const (
+	// startLag is how long a generator that does not announce its window takes before it sends.
+	startLag = 20 * time.Millisecond
+	// callsLag is how much shorter than the window the system calls are counted: opening the counters takes its time.
+	callsLag = 50 * time.Millisecond
+)
+
+// round is the load of one trial: warm-up, generator, probes.
+type round struct {
+	bay       *Bay
+	step      Step
+	generator load.Generator
+	spec      load.Spec
+	server    *target.Process
+	place     probe.Placement
+}
+
+// run loads the server and puts everything that was found into t.
+func (r round) run(ctx context.Context, t *results.Trial) error {
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	g := &gauge{server: probe.Open(r.server.Pids), machine: probe.OpenMachine()}
+	if r.bay.Targets[r.step.Target].Kind == target.KindCore {
+		g.process = r.server
+	}
+	calls := &tally{}
+	s, err := r.shot(r.generator, r.spec)
+	if err != nil {
+		return err
+	}
+	watch := func(ctx context.Context, begin, end time.Time) {
+		if r.step.Role == results.RoleObserved {
+			calls.watch(ctx, r.server.Pids(), begin, end)
+			return
+		}
+		g.watch(ctx, begin, end)
+	}
+	own, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	s.started = func(pid int) {
+		g.client = probe.Open(func() []int { return probe.Tree(pid) })
+		if s.window != nil {
+			close(watched)
+			return
+		}
+		go func() {
+			defer close(watched)
+			begin := time.Now().Add(startLag + r.spec.Warmup)
+			watch(own, begin, begin.Add(r.spec.Duration))
+		}()
+	}
+	if r.step.Generator == ByCorelab {
+		s.window = watch
+	}
+	out, err := s.fire(ctx)
+	stop()
+	if g.client != nil { // it was started
+		<-watched
+	}
+	r.keep(t, out)
+	if err != nil {
+		return err
+	}
+	res, err := r.generator.Parse(out.stdout, out.stderr)
+	if err != nil {
+		return err
+	}
+	r.record(t, res, s.argv)
+	server, client := observed(res)
+	if r.step.Role == results.RoleObserved {
+		return calls.settle(t)
+	}
+	g.settle(t, t.Load.Elapsed, server, client)
+	return nil
+}
+
+// warmUp loads the server beforehand where the generator cannot do it itself, by our own in a closed loop.
+func (r *round) warmUp(ctx context.Context) error {
+	if r.step.Generator == ByCorelab || r.spec.Warmup == 0 {
+		return nil
+	}
+	own, ok := load.Find(string(ByCorelab))
+	if !ok {
+		return errors.New("there is no generator corelab to warm up with")
+	}
+	spec := r.spec
+	spec.Rate, spec.Arrival, spec.Duration, spec.Warmup, spec.Observe, spec.Announce = 0, "", r.spec.Warmup, 0, nil, false
+	r.spec.Warmup = 0
+	s, err := r.shot(own, spec)
+	if err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	if _, err := s.fire(ctx); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	return nil
+}
+
+func (r round) shot(g load.Generator, spec load.Spec) (shot, error) {
+	argv, stdin, err := g.Command(r.bay.Self, spec)
+	if err != nil {
+		return shot{}, err
+	}
+	spec = spec.Filled()
+	return shot{argv: argv, stdin: stdin, cpus: r.place.Client, limit: spec.Warmup + spec.Duration + spec.Timeout + generatorLag}, nil
+}
+
+// record copies what the generator measured.
+func (r round) record(t *results.Trial, res load.Result, argv []string) {
+	l := res.Load
+	if l.Command == nil {
+		l.Command = argv
+	}
+	t.Load = &l
+	t.Missing = append(t.Missing, res.Missing...)
+	if res.Example != "" {
+		t.Missing = append(t.Missing, results.Missing{Figure: "answers", Reason: "the first that failed: " + res.Example})
+	}
+	if want := r.spec.Idle; want > 0 && res.IdleOpen < want {
+		t.Warnings = append(t.Warnings, results.Warning{Code: results.WarnErrors, Text: fmt.Sprintf("of %d idle connections %d were still open at the end", want, res.IdleOpen)})
+	}
+}
+
+// observed is the CPU time that the generator read in exactly its window: of the server, and its own.
+func observed(res load.Result) (server, client *time.Duration) {
+	if len(res.Observed) > 0 {
+		var sum time.Duration
+		for _, d := range res.Observed {
+			if d < 0 {
+				sum = -1
+				break
+			}
+			sum += d
+		}
+		if sum >= 0 {
+			server = &sum
+		}
+	}
+	if res.CPU > 0 {
+		client = &res.CPU
+	}
+	return server, client
+}
+
+// keep stores what the generator printed.
+func (r round) keep(t *results.Trial, out shell) {
+	if r.bay.Keep == nil || len(out.stdout)+len(out.stderr) == 0 {
+		return
+	}
+	b := out.stdout
+	if len(bytes.TrimSpace(out.stderr)) > 0 {
+		b = append(append(bytes.Clone(b), "\n-- standard error\n"...), out.stderr...)
+	}
+	path, err := r.bay.Keep(rawName(r.step), b)
+	if err != nil {
+		t.Missing = append(t.Missing, results.Missing{Figure: "raw output", Reason: err.Error()})
+		return
+	}
+	t.Raw = path
+}
+
+// rawName is a file name that sorts by position: "0007-connections-connections=50-reactor.wrk.txt".
+func rawName(s Step) string {
+	parts := []string{fmt.Sprintf("%04d", s.Position), s.Scenario.Name}
+	if s.Case.Name != "" {
+		parts = append(parts, s.Case.Name)
+	}
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-=._", r):
+			return r
+		}
+		return '_'
+	}, strings.Join(append(parts, s.Target), "-"))
+	const longest = 150
+	return name[:min(len(name), longest)] + "." + string(s.Generator) + ".txt"
+}
+
+// tally counts system calls by name within the window. run reads it when the generator's process has ended, and with it
+// whoever filled it.
+type tally struct {
+	counts map[string]uint64
+	over   time.Duration
+	err    error
+}
+
+func (c *tally) watch(ctx context.Context, pids []int, begin, end time.Time) {
+	if !sleepUntil(ctx, begin) {
+		c.err = errors.New("the generator ended before its window")
+		return
+	}
+	c.over = max(end.Sub(begin)-callsLag, callsLag)
+	c.counts, c.err = probe.Calls(ctx, pids, c.over)
+}
+
+func (c *tally) settle(t *results.Trial) error {
+	if c.err != nil {
+		t.Missing = append(t.Missing, results.Missing{Figure: "system calls", Reason: c.err.Error()})
+		return nil
+	}
+	requests := float64(t.Load.Requests) * float64(c.over) / float64(t.Load.Elapsed)
+	if requests == 0 {
+		return nil
+	}
+	t.Calls = map[string]float64{}
+	for name, n := range c.counts {
+		t.Calls[name] = float64(n) / requests
+	}
+	return nil
+}
