@@ -225,7 +225,7 @@ func (d *Chunked) extension(c byte) *Error {
 		}
 		return nil
 	}
-	if c == '\n' || c == '\r' {
+	if c == '\n' {
 		return errChunkLF
 	}
 	return errChunkExtension
