@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,8 +77,12 @@ func (w *wire) exchange(x Exchange) (Answer, error) {
 // following answer, or the end of the connection.
 func (w *wire) quiet(a Answer) error {
 	if a.closes {
-		if b, err := w.in.Peek(1); err == nil {
+		b, err := w.in.Peek(1)
+		if err == nil {
 			return fmt.Errorf("bytes follow the last answer: %s", excerpt(b, 0))
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errors.New("the answer says that the connection is closed, and it is not")
 		}
 		return nil
 	}

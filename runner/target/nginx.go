@@ -18,7 +18,7 @@ const (
 	// spareFiles are descriptors that nginx uses for itself: listeners, logs, epoll, channels, cached files.
 	spareFiles = 256
 	// inlineBytes is the longest body that the configuration holds itself. A word of it must stay below 4 KiB.
-	inlineBytes = 2048
+	inlineBytes = 1024
 )
 
 // nginx serves the routes of the app lab that need no program, with the same bytes.
@@ -137,7 +137,7 @@ func nginxRoutes(p func(string, ...any), o Options) {
 		}
 	}
 	p("        location = /status/204 { return 204; }")
-	p("        location = /status/304 { return 304; }")
+	p("        location = /status/304 { default_type ''; return 304; }")
 	p("        location ~ ^/users/([^/]+)$ { default_type %q; return 200 $1; }", textType)
 	// A computed body has neither validators nor ranges: the files that stand for it show none.
 	p("        location ^~ /bytes/ {")

@@ -174,6 +174,7 @@ func (p *Process) run(port string) (err error) {
 		return err
 	}
 	p.family.root = cmd.Process.Pid
+	tellKeeper('+', p.family.root)
 	go func() {
 		p.waited = <-exited
 		close(p.exited)
@@ -293,6 +294,7 @@ func (p *Process) Stop(grace time.Duration) error {
 		return fmt.Errorf("stop %s: processes %v are still there %v after SIGKILL", p.spec.Name, left, killBound)
 	}
 	p.gone = true
+	tellKeeper('-', p.family.root)
 	if err := awaitFree(p.addr); err != nil {
 		return fmt.Errorf("stop %s: %w", p.spec.Name, err)
 	}
