@@ -82,7 +82,7 @@ func (c *Cell) Lack(f Figure) string {
 			return f.Lack(t)
 		}
 	}
-	return f.Name + " was not measured"
+	return f.Name + ": not measured"
 }
 
 // Mark is a warning of a cell: how many of its rounds have it, and the text of the first.

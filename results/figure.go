@@ -185,5 +185,5 @@ func (f Figure) Lack(t *Trial) string {
 	case f.Samples > 0:
 		return t.Load.Generator + " gave no " + f.Name
 	}
-	return f.Name + " was not measured"
+	return f.Name + ": not measured"
 }

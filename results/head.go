@@ -100,7 +100,7 @@ var legend = []string{
 	"A row is a target, a figure the median over rounds in which all targets take turns in random order. A closed loop (fixed connections) finds the ceiling; an open loop (fixed rate) measures latency. They never share a table.",
 	Unproven + ": the difference is not proven; the interval of the ratio reaches 1. " + Dash + ": missing, and the footnote says why. ≥: a lower bound, because the generator was at its limit.",
 	"#: one more than the number of targets that are proven better. 2= is shared: among these, nothing more is proven. Rows with a warning that casts doubt on them, and limits that do less than the others, have no rank.",
-	"server÷generator CPU: CPU time of the server ÷ that of the generator in the same seconds, ÷ the same of " + ReferenceTarget + " in the same round. It counts as proven only if the plain CPU per request says so too, wherever the generator's own cost per request differs by more than 3 %.",
+	"server÷gen: CPU time of the server ÷ that of the generator in the same seconds; ÷ " + ReferenceTarget + ": ÷ the same of " + ReferenceTarget + " in the same round. It counts as proven only if the plain CPU per request says so too, wherever the generator's own cost per request differs by more than 3 %.",
 	"CPU is the process CPU clock of all threads; user and system are sampled by the kernel. On loopback the receive path is charged to whoever sends, so each side pays for a part of the other.",
 	"switches: context switches of all threads. allocs: heap objects. RSS at the end of a trial. Errors are summed over all rounds.",
 }

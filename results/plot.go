@@ -1,4 +1,430 @@
 package results
 
-// Plots makes the pictures, by file name.
-func Plots(rec *Record) (map[string][]byte, error) { return map[string][]byte{}, nil }
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// CostPlot is the name of the picture of what a request costs on each target. Those of throughput and p99 against
+// connections are named after their scenarios, with connectionsPlot behind it.
+const (
+	CostPlot        = "cost.svg"
+	connectionsPlot = "-over-connections.svg"
+)
+
+// The colours of Okabe and Ito, which colour-blind people tell apart, on white with dark text: the pictures carry their own
+// background, so that they can be read on a dark page as well.
+var (
+	palette = []color.NRGBA{{0x00, 0x72, 0xB2, 255}, {0xD5, 0x5E, 0x00, 255}, {0x00, 0x9E, 0x73, 255}, {0xCC, 0x79, 0xA7, 255},
+		{0x56, 0xB4, 0xE9, 255}, {0xE6, 0x9F, 0x00, 255}, {0x00, 0x00, 0x00, 255}, {0x99, 0x99, 0x00, 255}}
+	inkColour  = color.NRGBA{0x22, 0x22, 0x22, 255}
+	gridColour = color.NRGBA{0xDD, 0xDD, 0xDD, 255}
+	kindColour = map[string]color.NRGBA{"core": palette[0], "peer": palette[5], "foreign": palette[3]}
+	limitGrey  = color.NRGBA{0x88, 0x88, 0x88, 255}
+)
+
+// Sizes of the pictures, in points.
+const (
+	plotWidth  = 640
+	barHeight  = 26
+	plotHeight = 300
+	plotMargin = 6
+	legendWide = 130
+	textSize   = 10
+)
+
+// Plots makes the pictures of a record as SVG, by file name: the same record gives the same bytes. What the record has no
+// figures for has no picture.
+func Plots(rec *Record) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	cells := Cells(rec)
+	if t := headlineTable(rec, cells); t != nil {
+		b, err := costPlot(t)
+		if err != nil {
+			return nil, fmt.Errorf("results: draw %s: %w", CostPlot, err)
+		}
+		if b != nil {
+			files[CostPlot] = b
+		}
+	}
+	for _, s := range orderedScenarios(rec) {
+		name := fileWord(s.Name) + connectionsPlot
+		b, err := overConnections(rec, s, cells)
+		if err != nil {
+			return nil, fmt.Errorf("results: draw %s: %w", name, err)
+		}
+		if b != nil {
+			files[name] = b
+		}
+	}
+	return files, nil
+}
+
+// fileWord makes a file name of a scenario's name.
+func fileWord(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_') {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// bar is one target in the picture of the cost.
+type bar struct {
+	name   string
+	ratio  Estimate
+	colour color.NRGBA
+}
+
+// bars are the targets that can be held against the reference, from the top.
+func (t *loadTable) bars() []bar {
+	var bars []bar
+	for _, row := range t.rows {
+		e, ok := Ratio(row.cell, t.reference, t.headline())
+		if !ok {
+			continue
+		}
+		b := bar{name: printable(row.target.Name), ratio: e, colour: limitGrey}
+		if c, known := kindColour[row.target.Kind]; known && !row.target.Limit {
+			b.colour = c
+		}
+		if row.target.Limit {
+			b.name += " (limit)"
+		}
+		if !row.ranked {
+			b.name, b.colour = b.name+" (doubtful)", pale(b.colour)
+		}
+		bars = append(bars, b)
+	}
+	return bars
+}
+
+// pale is c with less of it, for what is doubtful.
+func pale(c color.NRGBA) color.NRGBA {
+	mix := func(v uint8) uint8 { return uint8((int(v) + 2*255) / 3) }
+	return color.NRGBA{mix(c.R), mix(c.G), mix(c.B), 255}
+}
+
+// costPlot draws the headline: CPU per request relative to the reference, with whiskers for the interval.
+func costPlot(t *loadTable) ([]byte, error) {
+	bars := t.bars()
+	if len(bars) < 2 {
+		return nil, nil // nothing is held against anything
+	}
+	p := newPlot(fmt.Sprintf("%s: what a request costs (%s = 1, less is better)", printable(t.key.Scenario), ReferenceTarget))
+	p.X.Label.Text = t.costBasis()
+	p.X.Min = 0
+	points := ratioPoints{}
+	var names []string
+	for i, b := range bars {
+		y := float64(len(bars) - 1 - i)
+		points.at = append(points.at, plotter.XY{X: b.ratio.Median, Y: y})
+		lo, hi := b.ratio.Range()
+		points.low = append(points.low, b.ratio.Median-lo)
+		points.high = append(points.high, hi-b.ratio.Median)
+		names = append([]string{b.name}, names...)
+	}
+	lines := plotter.NewGrid()
+	lines.Vertical.Color, lines.Horizontal.Color = gridColour, nil
+	p.Add(lines)
+	for i, b := range bars {
+		chart, err := plotter.NewBarChart(plotter.Values{b.ratio.Median}, barHeight*0.62)
+		if err != nil {
+			return nil, err
+		}
+		chart.Horizontal, chart.Color, chart.LineStyle.Width, chart.XMin = true, b.colour, 0, float64(len(bars)-1-i)
+		p.Add(chart)
+	}
+	whiskers, err := plotter.NewXErrorBars(points)
+	if err != nil {
+		return nil, err
+	}
+	whiskers.LineStyle.Color, whiskers.LineStyle.Width, whiskers.CapWidth = inkColour, 1, 6
+	labels, err := plotter.NewLabels(points.labels())
+	if err != nil {
+		return nil, err
+	}
+	for i := range labels.TextStyle {
+		labels.TextStyle[i].Font, labels.TextStyle[i].Color = sans(textSize), inkColour
+		labels.TextStyle[i].YAlign = draw.YCenter
+	}
+	labels.Offset.X = 4
+	one, err := plotter.NewLine(plotter.XYs{{X: 1, Y: -0.5}, {X: 1, Y: float64(len(bars)) - 0.5}})
+	if err != nil {
+		return nil, err
+	}
+	one.Color, one.Width, one.Dashes = inkColour, 0.75, []vg.Length{3, 3}
+	p.Add(one, whiskers, labels)
+	p.NominalY(names...)
+	p.Y.Tick.Label.Font = sans(textSize)
+	p.X.Max = 1.12 * points.farthest()
+	p.X.Tick.Marker = ratioTicks{}
+	return render(p, plotWidth, vg.Length(barHeight*len(bars)+80))
+}
+
+// costBasis says what the axis is.
+func (t *loadTable) costBasis() string {
+	whiskers := "95 % interval"
+	for _, row := range t.rows {
+		if e, ok := row.cell.Estimate(t.headline()); ok && !e.Bounded() {
+			whiskers = "all rounds"
+		}
+	}
+	what := "CPU per request"
+	if t.headline().Unit == CPUShare.Unit {
+		what = "server CPU ÷ generator CPU"
+	}
+	return what + " ÷ " + ReferenceTarget + "’s; whiskers: " + whiskers
+}
+
+// ratioPoints are the bars' ends with their intervals.
+type ratioPoints struct {
+	at        plotter.XYs
+	low, high []float64
+}
+
+func (r ratioPoints) Len() int                       { return len(r.at) }
+func (r ratioPoints) XY(i int) (x, y float64)        { return r.at.XY(i) }
+func (r ratioPoints) XError(i int) (low, hi float64) { return r.low[i], r.high[i] }
+
+// labels are the ratios as text, behind the whiskers.
+func (r ratioPoints) labels() plotter.XYLabels {
+	l := plotter.XYLabels{}
+	for i, p := range r.at {
+		l.XYs = append(l.XYs, plotter.XY{X: p.X + r.high[i], Y: p.Y})
+		l.Labels = append(l.Labels, strconv.FormatFloat(p.X, 'f', 2, 64))
+	}
+	return l
+}
+
+func (r ratioPoints) farthest() float64 {
+	far := 1.0
+	for i, p := range r.at {
+		far = max(far, p.X+r.high[i])
+	}
+	return far
+}
+
+// newPlot is an empty plot in our style.
+func newPlot(title string) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = color.White
+	p.Title.Text = title
+	p.Title.Padding = 8
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color = sans(textSize+2), inkColour
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font, a.Label.TextStyle.Color = sans(textSize), inkColour
+		a.Tick.Label.Font, a.Tick.Label.Color = sans(textSize), inkColour
+		a.LineStyle.Color, a.Tick.LineStyle.Color = inkColour, inkColour
+	}
+	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = sans(textSize), inkColour
+	return p
+}
+
+func sans(size vg.Length) font.Font {
+	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
+}
+
+// render draws p alone, with a margin: where the font is not installed, another one's text may be wider.
+func render(p *plot.Plot, w, h vg.Length) ([]byte, error) {
+	c := vgsvg.New(w, h)
+	whole := blank(c, w, h)
+	p.Draw(draw.Crop(whole, 4*plotMargin, -2*plotMargin, plotMargin, -plotMargin))
+	return finish(c)
+}
+
+// blank is the whole canvas, painted white.
+func blank(c *vgsvg.Canvas, w, h vg.Length) draw.Canvas {
+	whole := draw.NewCanvas(c, w, h)
+	whole.SetColor(color.White)
+	whole.Fill(whole.Rectangle.Path())
+	return whole
+}
+
+// finish is the picture's text. Where the font is not installed, one of the same widths shall take its place.
+func finish(c *vgsvg.Canvas) ([]byte, error) {
+	var b bytes.Buffer
+	if _, err := c.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
+		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), nil
+}
+
+// line is one target in a picture over connections.
+type line struct {
+	name   string
+	points plotter.XYs
+	hollow []bool
+}
+
+// linesOf are the targets' medians of f in one scenario over the number of connections, under the generator of its first cell.
+func linesOf(rec *Record, s Scenario, cells []*Cell, f Figure) []line {
+	var lines []line
+	var k *Key
+	for _, target := range orderedTargets(&rec.Run, cells) {
+		l := line{name: printable(target.Name)}
+		for _, c := range cells {
+			if c.Scenario != s.Name || c.Target != target.Name || c.Role != RoleRanked || c.Loop != LoopClosed {
+				continue
+			}
+			if k == nil {
+				k = &c.Key
+			}
+			if c.Generator != k.Generator || c.Placement != k.Placement || slices.ContainsFunc(l.points, func(p plotter.XY) bool {
+				return p.X == float64(c.Trials[0].Load.Connections)
+			}) {
+				continue // two cases with as many connections differ in something else
+			}
+			if e, ok := c.Estimate(f); ok {
+				sound := c.soundness()
+				l.points = append(l.points, plotter.XY{X: float64(c.Trials[0].Load.Connections), Y: e.Median})
+				l.hollow = append(l.hollow, !sound.ranked || !sound.speed)
+			}
+		}
+		if len(l.points) > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// overConnections draws throughput and p99 side by side over the connections of a scenario's closed loops; nil where all of
+// them have as many.
+func overConnections(rec *Record, s Scenario, cells []*Cell) ([]byte, error) {
+	speed, tail := linesOf(rec, s, cells, Throughput), linesOf(rec, s, cells, P99)
+	at := connectionsOf(speed)
+	if len(at) < 2 {
+		return nil, nil
+	}
+	left := newPlot(printable(s.Name) + ": throughput, req/s")
+	right := newPlot("p99 of the closed loop, ms")
+	left.Y.Min = 0
+	left.Y.Tick.Marker = thousands{}
+	right.Y.Scale, right.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	for _, p := range []*plot.Plot{left, right} {
+		p.X.Label.Text = "connections (hollow: doubtful or ≥)"
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, at
+		lines := plotter.NewGrid()
+		lines.Vertical.Color, lines.Horizontal.Color = gridColour, gridColour
+		p.Add(lines)
+	}
+	for i := range tail {
+		for j := range tail[i].points {
+			tail[i].points[j].Y /= 1e6
+		}
+	}
+	names := map[string]int{}
+	for _, l := range speed {
+		names[l.name] = len(names)
+	}
+	legend := plot.NewLegend()
+	legend.TextStyle = left.Legend.TextStyle
+	if err := addLines(left, speed, names, &legend); err != nil {
+		return nil, err
+	}
+	if err := addLines(right, tail, names, nil); err != nil {
+		return nil, err
+	}
+	c := vgsvg.New(plotWidth+legendWide, plotHeight)
+	whole := blank(c, plotWidth+legendWide, plotHeight)
+	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 3 * plotMargin,
+		PadTop: plotMargin, PadBottom: plotMargin, PadLeft: 2 * plotMargin, PadRight: plotMargin}
+	canvases := plot.Align([][]*plot.Plot{{left, right}}, tiles, draw.Crop(whole, 0, -legendWide, 0, 0))
+	left.Draw(canvases[0][0])
+	if len(tail) > 0 {
+		right.Draw(canvases[0][1])
+	}
+	legend.Top, legend.Left, legend.ThumbnailWidth = true, true, 24
+	legend.Draw(draw.Crop(whole, plotWidth+plotMargin, 0, 0, -4*plotMargin))
+	return finish(c)
+}
+
+// connectionsOf are the ticks of the axis: the numbers of connections that were measured.
+func connectionsOf(lines []line) plot.ConstantTicks {
+	var at plot.ConstantTicks
+	for _, l := range lines {
+		for _, p := range l.points {
+			if !slices.ContainsFunc(at, func(t plot.Tick) bool { return t.Value == p.X }) {
+				at = append(at, plot.Tick{Value: p.X, Label: formatCount(p.X)})
+			}
+		}
+	}
+	slices.SortFunc(at, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
+	return at
+}
+
+// addLines draws the lines, each target in the colour and shape of its number, and names them in legend where there is one.
+func addLines(p *plot.Plot, lines []line, numbers map[string]int, legend *plot.Legend) error {
+	filled := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}}
+	hollow := []draw.GlyphDrawer{draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}}
+	for _, l := range lines {
+		n := numbers[l.name]
+		colour := palette[n%len(palette)]
+		drawn, points, err := plotter.NewLinePoints(l.points)
+		if err != nil {
+			return err
+		}
+		drawn.Color, drawn.Width = colour, 1.5
+		if n >= len(palette) {
+			drawn.Dashes = []vg.Length{4, 2}
+		}
+		points.GlyphStyleFunc = func(i int) draw.GlyphStyle {
+			style := draw.GlyphStyle{Color: colour, Radius: 3, Shape: filled[n%len(filled)]}
+			if l.hollow[i] {
+				style.Shape = hollow[n%len(hollow)]
+			}
+			return style
+		}
+		p.Add(drawn, points)
+		if legend != nil {
+			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 3, Shape: filled[n%len(filled)]}
+			legend.Add(l.name, drawn, points)
+		}
+	}
+	return nil
+}
+
+// ratioTicks are ticks at round parts of the reference.
+type ratioTicks struct{}
+
+func (ratioTicks) Ticks(lo, hi float64) []plot.Tick {
+	step := 0.25
+	for hi/step > 12 {
+		step *= 2
+	}
+	var ticks []plot.Tick
+	for v := 0.0; v <= hi; v += step {
+		if v >= lo {
+			ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
+		}
+	}
+	return ticks
+}
+
+// thousands are ticks with commas.
+type thousands struct{}
+
+func (thousands) Ticks(lo, hi float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = formatCount(math.Round(ticks[i].Value))
+		}
+	}
+	return ticks
+}

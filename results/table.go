@@ -143,7 +143,7 @@ func (t *loadTable) columns() []tableColumn {
 		cs = append(cs, figureColumn(f.Name, f, formatTime))
 	}
 	if one {
-		cs = append(cs, t.ratioColumns("server÷generator CPU", CPUShare)...)
+		cs = append(cs, t.ratioColumns("server÷gen", CPUShare)...)
 	} else {
 		cs = append(cs, t.ratioColumns("CPU", ServerCPU)...)
 	}
@@ -164,29 +164,32 @@ func (t *loadTable) columns() []tableColumn {
 // dash is the sign of a missing figure with the number of its reason. A row in which nothing was tried has its reason at the
 // name of the target.
 func (t *loadTable) dash(row *tableRow, f Figure) string {
-	if row.skipped() != "" {
+	if word, _ := row.untried(); word != "" {
 		return Dash
 	}
 	return Dash + t.grid.notes.mark(row.cell.Lack(f))
 }
 
-// skipped is the reason why no trial of the row was tried, or empty.
-func (r *tableRow) skipped() string {
-	why := ""
+// untried is what became of a row of which no trial got as far as its load, in a word, and why; empty for the others.
+func (r *tableRow) untried() (word, why string) {
 	for _, t := range r.cell.Trials {
-		if t.Skipped == "" {
-			return ""
+		switch {
+		case t.Load != nil:
+			return "", ""
+		case t.Error != "":
+			word, why = "failed", t.Error
+		case word == "":
+			word, why = "skipped", orElse(t.Skipped, "the record gives no reason")
 		}
-		why = t.Skipped
 	}
-	return why
+	return word, why
 }
 
 // showTarget is the name with the numbers of all that has to be said about the row.
 func (t *loadTable) showTarget(row *tableRow) string {
 	s := row.target.Name
-	if why := row.skipped(); why != "" {
-		return s + " (skipped)" + t.grid.notes.markExactly("skipped: "+why)
+	if word, why := row.untried(); word != "" {
+		return s + " (" + word + ")" + t.grid.notes.markExactly(word+": "+why)
 	}
 	for _, m := range row.marks {
 		s += " " + t.grid.notes.markExactly(m.String())
@@ -208,10 +211,13 @@ func (t *loadTable) showAllocs(row *tableRow) string {
 	switch {
 	case ok:
 		return digits(e.Median)
-	case row.target.Kind != "core" && row.skipped() == "":
-		return Dash + t.grid.notes.mark("only corelab's own cores count their allocations")
+	case row.target.Kind == "core":
+		return t.dash(row, Allocs)
 	}
-	return t.dash(row, Allocs)
+	if word, _ := row.untried(); word != "" {
+		return Dash
+	}
+	return Dash + t.grid.notes.mark("only corelab's own cores count their allocations")
 }
 
 // rankColumn ranks the sound rows by f, as far as that is proven.
@@ -302,16 +308,19 @@ func (t *loadTable) showRatio(row *tableRow, base *Cell, name string, f Figure) 
 		return Dash + t.grid.notes.mark("no round has "+f.Name+" of both this row and "+name)
 	}
 	s := formatRatio(e, Side(row.cell, base, f, bias(t.floor[f.Unit])) != 0)
-	if f.Unit != Throughput.Unit {
-		return s
+	basis := base.soundness()
+	if f.Unit == Throughput.Unit {
+		switch {
+		case row.bounded && basis.bounded:
+			return Dash + t.grid.notes.mark("both throughputs are lower bounds: their ratio says nothing")
+		case row.bounded:
+			s = "≥ " + s
+		case basis.bounded:
+			s = "≤ " + s
+		}
 	}
-	switch baseBounded := base.soundness().bounded; {
-	case row.bounded && baseBounded:
-		return Dash + t.grid.notes.mark("both throughputs are lower bounds: their ratio says nothing")
-	case row.bounded:
-		return "≥ " + s
-	case baseBounded:
-		return "≤ " + s
+	if !basis.ranked {
+		s += t.grid.notes.mark("the row of " + name + " is doubtful itself, so this is too")
 	}
 	return s
 }
