@@ -66,7 +66,7 @@ func turn(n int64) uint64 {
 
 const (
 	calibrationRounds = 100_000 // in one sample, a fraction of a millisecond
-	calibrationRuns   = 25      // samples; the fastest is the one that nobody interrupted
+	calibrationRuns   = 100     // samples, some hundredths of a second in all; the fastest is the one that nobody interrupted
 )
 
 // roundsPerMilli is how many rounds of turn this machine does in a millisecond, measured once, before the first spin.

@@ -316,6 +316,49 @@ func TestStaticDirectory(t *testing.T) {
 	}
 }
 
+// TestLargeBodies sends and takes bodies that no core may keep in memory as a whole.
+func TestLargeBodies(t *testing.T) {
+	const uploaded, fetched, heapMost = 20 << 20, 5 << 20, 12 << 10 // bytes, bytes, KiB
+	for _, core := range servers.Cores {
+		if lacks(core, servers.Parsing) {
+			continue
+		}
+		t.Run(core.Name, func(t *testing.T) {
+			p := start(t, "--core", core.Name)
+			client := http.Client{Timeout: bound, Transport: &http.Transport{DisableKeepAlives: true}}
+			for _, length := range []int64{uploaded, -1} { // announced, and chunked
+				body := io.LimitReader(zeros{}, uploaded)
+				request, err := http.NewRequest("POST", p.url+"/upload", body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.ContentLength = length
+				r, err := client.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(r.Body)
+				r.Body.Close()
+				if err != nil || string(got) != fmt.Sprint(uploaded) {
+					t.Errorf("an upload of length %d gets %q, %v", length, got, err)
+				}
+			}
+			if heap := p.ask("\n").Runtime.HeapKiB; heap > heapMost {
+				t.Errorf("the heap has %d KiB after uploads", heap)
+			}
+			status, body := p.get(fmt.Sprintf("/bytes/%d", fetched))
+			if want := strings.Repeat("abcdefghijklmnopqrstuvwxyz", fetched/26+1)[:fetched]; status != 200 || body != want {
+				t.Errorf("got %d and %d bytes", status, len(body))
+			}
+		})
+	}
+}
+
+// zeros is an endless body.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
 // TestProfiles asks for the profiles that go tool pprof asks for.
 func TestProfiles(t *testing.T) {
 	p := start(t, "--core", "goroutine", "--pprof", "127.0.0.1:0")
