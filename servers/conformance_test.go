@@ -112,6 +112,9 @@ type want struct {
 	field  string // a field line that must be there, or, after '!', a name that must not
 }
 
+// casesAtOnce is how many wire cases a core is given at a time: some wait until a lingering connection is closed.
+const casesAtOnce = 16
+
 func TestWire(t *testing.T) {
 	t.Parallel()
 	var cases []wireCase
@@ -135,11 +138,18 @@ func TestWire(t *testing.T) {
 			t.Run(core.Name, func(t *testing.T) {
 				t.Parallel()
 				r := start(t, core, newService(t, testLimits), servers.Config{})
+				var group sync.WaitGroup
+				turn := make(chan struct{}, casesAtOnce)
 				for _, c := range cases {
-					t.Run(c.name, func(t *testing.T) {
-						on(t, core, func() error { return c.run(r, &all) }, c.features()...)
+					turn <- struct{}{}
+					group.Go(func() {
+						t.Run(c.name, func(t *testing.T) {
+							on(t, core, func() error { return c.run(r, &all) }, c.features()...)
+						})
+						<-turn
 					})
 				}
+				group.Wait()
 			})
 		}
 	})

@@ -3,12 +3,13 @@ package servers
 // Cores is every core there is, in the order in which tables show them. A new core is one new file and one line here.
 var Cores = []Core{
 	rawCore,
-	sequential,
-	goroutine,
-	pool,
+	sequentialCore,
+	goroutineCore,
+	poolCore,
 	epollCore,
 	epollpoolCore,
 	reactorCore,
+	evioCore,
 }
 
 // Find returns the core of that name.

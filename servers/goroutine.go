@@ -17,7 +17,7 @@ import (
 	"corelab/httpcore"
 )
 
-var goroutine = Core{
+var goroutineCore = Core{
 	Name: "goroutine",
 	Doc:  "a goroutine for each connection, blocking on Go's network poller",
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {

@@ -2,7 +2,7 @@ package servers
 
 import "corelab/httpcore"
 
-var sequential = Core{
+var sequentialCore = Core{
 	Name: "sequential",
 	Doc:  "one connection at a time, one answer, close: the checkout lane",
 	Lacks: []Lack{

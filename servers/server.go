@@ -55,16 +55,18 @@ type Lack struct {
 type Feature string
 
 const (
-	KeepAlive  Feature = "keep-alive"  // more than one request on a connection
-	Pipelining Feature = "pipelining"  // requests sent before the reply to the one before
-	HalfClose  Feature = "half-close"  // a reply after the client's FIN
-	Timeouts   Feature = "timeouts"    // 408 and the other deadlines
-	Descriptor Feature = "descriptors" // running out of files stops neither old nor, later, new connections
-	Draining   Feature = "drain"       // requests in flight are finished after the context ends
-	Sendfile   Feature = "sendfile"    // a file's bytes do not pass through user memory
-	Parsing    Feature = "parsing"     // requests are parsed at all
-	Concurrent Feature = "concurrency" // a second connection is served while the first one is open
-	Holding    Feature = "holding"     // other connections are served while one's reply is held
+	KeepAlive    Feature = "keep-alive"   // more than one request on a connection
+	Pipelining   Feature = "pipelining"   // requests sent before the reply to the one before
+	HalfClose    Feature = "half-close"   // a reply after the client's FIN
+	Timeouts     Feature = "timeouts"     // 408 and the other deadlines
+	Descriptor   Feature = "descriptors"  // running out of files stops neither old nor, later, new connections
+	Draining     Feature = "drain"        // requests in flight are finished after the context ends
+	Sendfile     Feature = "sendfile"     // a file's bytes do not pass through user memory
+	Backpressure Feature = "backpressure" // a client that sends faster than a handler takes is not read, and slows down
+	Stalled      Feature = "stalled"      // a client that takes nothing of its answer is dropped in the end
+	Parsing      Feature = "parsing"      // requests are parsed at all
+	Concurrent   Feature = "concurrency"  // a second connection is served while the first one is open
+	Holding      Feature = "holding"      // other connections are served while one's reply is held
 )
 
 // Server is a core that has bound its address.
