@@ -73,7 +73,7 @@ func (r *ring) pop(conns []conn) *conn {
 func (l *loop) adopt(fd int) {
 	c := &l.conns[0]
 	l.unready--
-	c.fd, c.sent = fd, l.begin
+	c.fd, c.sent = fd, now()
 	if e := l.poll.add(fd, c.index, c.generation); e != 0 {
 		l.lost(c, errConnect, "epoll_ctl: %v", e)
 		return
@@ -327,9 +327,6 @@ func (l *loop) judge(c *conn, tooLong bool) {
 	case c.wrong:
 		t.failed(errBody, 1, "a wrong byte in the body")
 	}
-	if c.compare {
-		t.checked++
-	}
 }
 
 // count records when the answer was whole. What was due before the window belongs to the warm-up.
@@ -338,6 +335,9 @@ func (l *loop) count(c *conn) {
 	if l.phase != draining {
 		t.requests++
 		c.answered++
+		if c.compare {
+			t.checked++
+		}
 	}
 	if l.arrive == nil {
 		record(t.latency, l.now-c.sent)

@@ -109,6 +109,8 @@ func (s Spec) Loop() string {
 func (s Spec) Check() error {
 	u, err := url.Parse(s.URL)
 	switch {
+	case !strings.Contains(s.URL, "://"):
+		return fmt.Errorf("URL %q: want http://host:port/path", s.URL)
 	case err != nil:
 		return fmt.Errorf("URL: %w", err)
 	case u.Scheme == "https":

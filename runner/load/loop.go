@@ -87,6 +87,7 @@ func (l *loop) run() {
 	if l.spec.Rate > 0 {
 		l.arrive = newArrivals(l.spec, l.index, l.begin-int64(l.spec.Warmup))
 	}
+	l.turn() // without a warm-up the window has begun
 	if l.conns[0].state == free {
 		l.start(&l.conns[0])
 	}
@@ -170,7 +171,9 @@ func (l *loop) finish() bool {
 		l.abandon()
 		return true
 	}
-	l.tally.unsent = l.arrive.until(l.begun, l.ended)
+	// What became due while the window ended is not left behind.
+	l.sendDue()
+	l.tally.unsent = l.arrive.until(l.begun, min(l.end, l.ended))
 	l.phase = draining
 	return l.stop.Load() && l.turn()
 }

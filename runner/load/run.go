@@ -210,7 +210,7 @@ func (p *plan) result(loops []*loop) (Result, error) {
 	first := loops[0]
 	r := Result{
 		Load: results.Load{
-			Generator: corelabName, Loop: s.Loop(), Connections: s.Connections, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
+			Generator: corelabName, Command: s.CommandLine(corelabName), Loop: s.Loop(), Connections: s.Connections, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
 			Elapsed: time.Duration(elapsed / int64(len(loops))), Requests: sum.requests, BytesIn: sum.bytesIn, BytesOut: sum.bytesOut,
 			Errors: sum.byKind(), Late: sum.late, LateMax: time.Duration(sum.lateMax), Starved: starved,
 			Checked: sum.checked, CheckEvery: max(s.CheckEvery, 0), Unsent: sum.unsent, PerConn: spread(counts),

@@ -225,7 +225,7 @@ func (a *attack) result() Result {
 	elapsed := a.end.wall.Sub(a.begin.wall)
 	r := Result{
 		Load: results.Load{
-			Generator: vegetaName, Loop: LoopOpen, Connections: s.Connections, Depth: 1, Rate: s.Rate, Arrival: ArrivalConstant,
+			Generator: vegetaName, Command: s.CommandLine(vegetaName), Loop: LoopOpen, Connections: s.Connections, Depth: 1, Rate: s.Rate, Arrival: ArrivalConstant,
 			Elapsed: elapsed, Requests: a.requests, BytesIn: a.metrics.BytesIn.Total, BytesOut: a.metrics.BytesOut.Total,
 			Errors: a.errors, Checked: a.checked, CheckEvery: max(s.CheckEvery, 0),
 		},
@@ -237,8 +237,9 @@ func (a *attack) result() Result {
 			{Figure: "bytes", Reason: "vegeta counts bodies, without heads"},
 		},
 	}
-	if due := s.Rate * elapsed.Seconds(); due > float64(a.hits) {
-		r.Unsent = uint64(due) - min(a.hits, uint64(due))
+	// One more or less lies on the window's edge.
+	if due := s.Rate * elapsed.Seconds(); due >= float64(a.hits)+2 {
+		r.Unsent = uint64(due) - a.hits
 	}
 	if l := a.metrics.Latencies; a.hits > 0 {
 		r.Latency = &results.Latency{Count: a.hits, Mean: l.Mean, Min: l.Min, P50: l.P50, P90: l.P90, P99: l.P99,

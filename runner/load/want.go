@@ -31,6 +31,9 @@ func newWanted(s Spec) *wanted {
 	if s.Method == "HEAD" {
 		first.length, first.body = 0, nil
 	}
+	if first.length == 0 {
+		first.body = []byte{}
+	}
 	w.learn = first.length < 0 && w.every > 0
 	w.now.Store(&first)
 	return w
