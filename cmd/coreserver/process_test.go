@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +45,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// log keeps what a process writes while it runs.
+type log struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
 // process is a coreserver that listens.
 type process struct {
 	t      *testing.T
@@ -50,7 +71,7 @@ type process struct {
 	url    string
 	line   string
 	stdout *bufio.Reader
-	stderr bytes.Buffer
+	stderr log
 	stats  *os.File
 	ended  bool
 }
@@ -201,7 +222,7 @@ func TestEveryCore(t *testing.T) {
 			}
 			await(t, "four requests in the figures", func() bool { return p.ask("?").requests() >= before.requests()+4 })
 			p.signal(syscall.SIGTERM)
-			if code, rest := p.wait(); code != 0 || rest != "" || p.stderr.Len() > 0 {
+			if code, rest := p.wait(); code != 0 || rest != "" || p.stderr.String() != "" {
 				t.Errorf("exit code %d, output %q, errors %q", code, rest, p.stderr.String())
 			}
 		})
@@ -218,36 +239,43 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestDrain ends a server while a request is held: it is answered, and the exit code is 0.
+// upload begins an upload of five bytes and returns once the server has asked for them: the request is in flight.
+func (p *process) upload() net.Conn {
+	p.t.Helper()
+	c, err := net.Dial("tcp4", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(bound))
+	const interim = "HTTP/1.1 100 Continue\r\n\r\n"
+	got := make([]byte, len(interim))
+	_, err = io.WriteString(c, "POST /upload HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+	if err == nil {
+		_, err = io.ReadFull(c, got)
+	}
+	if err != nil || string(got) != interim {
+		p.t.Fatalf("an upload got %q, %v", got, err)
+	}
+	return c
+}
+
+// TestDrain ends a server while a request is in flight: it is answered, and the exit code is 0.
 func TestDrain(t *testing.T) {
 	for _, core := range servers.Cores {
-		if lacks(core, servers.Parsing) || lacks(core, servers.Draining) || lacks(core, servers.Concurrent) {
+		if lacks(core, servers.Parsing) || lacks(core, servers.Draining) {
 			continue
 		}
 		t.Run(core.Name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, "--core", core.Name, "--workers", "1", "--threads", "2")
-			got := make(chan string)
-			go func() {
-				r, err := http.Get(p.url + "/delay/700")
-				if err != nil {
-					got <- err.Error()
-					return
-				}
-				defer r.Body.Close()
-				b, _ := io.ReadAll(r.Body)
-				got <- string(b)
-			}()
-			await(t, "open connection", func() bool {
-				open := int64(0)
-				for _, w := range p.ask("\n").Workers {
-					open += w.Open
-				}
-				return open > 0
-			})
+			c := p.upload()
 			p.signal(syscall.SIGINT)
-			if body := <-got; body != "ok" {
-				t.Errorf("the held request got %q", body)
+			if _, err := io.WriteString(c, "12345"); err != nil {
+				t.Error(err)
+			}
+			if b, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(b), "\r\n\r\n5") {
+				t.Errorf("the upload got %q, %v", b, err)
 			}
 			if code, _ := p.wait(); code != 0 {
 				t.Errorf("exit code %d; %s", code, p.stderr.String())
@@ -256,15 +284,10 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestSecondSignal: the first one waits for a request that is held for a minute, the second one does not.
+// TestSecondSignal: the first one waits for an upload that does not go on, the second one does not.
 func TestSecondSignal(t *testing.T) {
-	p := start(t, "--core", "goroutine", "--grace", "1m")
-	cut := make(chan error)
-	go func() {
-		_, err := http.Get(p.url + "/delay/60000")
-		cut <- err
-	}()
-	await(t, "open connection", func() bool { return p.ask("\n").Workers[0].Open > 0 })
+	p := start(t, "--core", "goroutine", "--grace", "1m", "--body-idle", "1m")
+	c := p.upload()
 	p.signal(syscall.SIGTERM)
 	await(t, "closed listener", func() bool {
 		r, err := http.Get(p.url + "/health")
@@ -277,8 +300,26 @@ func TestSecondSignal(t *testing.T) {
 	if code, _ := p.wait(); code != exitFailed || !strings.Contains(p.stderr.String(), "second signal") {
 		t.Errorf("exit code %d; %s", code, p.stderr.String())
 	}
-	if err := <-cut; err == nil {
-		t.Error("the held request was answered")
+	if b, err := io.ReadAll(c); len(b) > 0 {
+		t.Errorf("the upload got %q, %v", b, err)
+	}
+}
+
+// TestGrace: an upload that does not go on is cut when the time is over, and the exit code is 0 all the same.
+func TestGrace(t *testing.T) {
+	for _, core := range servers.Cores {
+		if lacks(core, servers.Parsing) || lacks(core, servers.Draining) {
+			continue
+		}
+		t.Run(core.Name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "--core", core.Name, "--grace", "200ms")
+			p.upload()
+			p.signal(syscall.SIGTERM)
+			if code, _ := p.wait(); code != 0 {
+				t.Errorf("exit code %d; %s", code, p.stderr.String())
+			}
+		})
 	}
 }
 
@@ -291,7 +332,7 @@ func TestStatsEnd(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 	p.signal(syscall.SIGTERM)
-	if code, _ := p.wait(); code != 0 || p.stderr.Len() > 0 {
+	if code, _ := p.wait(); code != 0 || p.stderr.String() != "" {
 		t.Errorf("exit code %d; %s", code, p.stderr.String())
 	}
 }
@@ -362,7 +403,10 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // TestProfiles asks for the profiles that go tool pprof asks for.
 func TestProfiles(t *testing.T) {
 	p := start(t, "--core", "goroutine", "--pprof", "127.0.0.1:0")
-	p.url = regexp.MustCompile(`http://[^/]+`).FindString(p.stderr.String())
+	await(t, "address of the profiles", func() bool {
+		p.url = regexp.MustCompile(`http://[^/]+`).FindString(p.stderr.String())
+		return p.url != ""
+	})
 	for _, test := range []struct {
 		path   string
 		status int
