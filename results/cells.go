@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // ReferenceTarget is the target that all others are held against.
@@ -105,27 +106,35 @@ const WarnFailed = "failed"
 // Marks are the warnings of the cell's trials, one for each code, in the order of their first appearance.
 func (c *Cell) Marks() []Mark {
 	var marks []Mark
-	add := func(w Warning) {
-		i := slices.IndexFunc(marks, func(m Mark) bool { return m.Code == w.Code })
-		if i < 0 {
-			marks = append(marks, Mark{Warning: w, Of: len(c.Trials)})
-			i = len(marks) - 1
-		}
-		marks[i].Rounds++
-	}
 	for _, t := range c.Trials {
-		seen := map[string]bool{}
-		for _, w := range Check(t) {
-			if !seen[w.Code] {
-				seen[w.Code] = true
-				add(w)
-			}
-		}
+		warnings := Check(t)
 		if t.Error != "" {
-			add(Warning{WarnFailed, t.Error})
+			warnings = append(warnings, Warning{WarnFailed, t.Error})
+		}
+		for i, w := range warnings {
+			if hasCode(warnings[:i], w.Code) {
+				continue
+			}
+			at := slices.IndexFunc(marks, func(m Mark) bool { return m.Code == w.Code })
+			if at < 0 {
+				marks = append(marks, Mark{Warning: Warning{w.Code, textsOf(warnings, w.Code)}, Of: len(c.Trials)})
+				at = len(marks) - 1
+			}
+			marks[at].Rounds++
 		}
 	}
 	return marks
+}
+
+// textsOf joins what a trial's warnings of one code say.
+func textsOf(ws []Warning, code string) string {
+	var texts []string
+	for _, w := range ws {
+		if w.Code == code && !slices.Contains(texts, w.Text) {
+			texts = append(texts, w.Text)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // soundness is what the warnings leave of a cell.
@@ -138,6 +147,9 @@ type soundness struct {
 func (c *Cell) soundness() soundness {
 	s := soundness{ranked: true, speed: true}
 	for _, m := range c.Marks() {
+		if m.Code == WarnPlacement && c.Placement == PlacementShared {
+			continue // nothing is pinned in this table, so that its rows are alike
+		}
 		switch weigh(m.Code) {
 		case refuses:
 			s.ranked, s.speed = false, false

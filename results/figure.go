@@ -62,7 +62,7 @@ var (
 // percentile is a figure of the latency that needs so many samples: ten beyond the percentile, or one slow answer is it.
 func percentile(name string, samples uint64, of func(*Latency) time.Duration) Figure {
 	return Figure{Name: name, Unit: name + "-ns", Falls: true, Samples: samples,
-		Field: []string{"load", "load.latency", "load.latency." + strings.ReplaceAll(name, ".", "") + "_ns"},
+		Field: []string{"load", "latency", name},
 		of: func(t *Trial) (float64, bool) {
 			if t.Load == nil || t.Load.Latency == nil || t.Load.Latency.Count < samples {
 				return 0, false
@@ -150,13 +150,19 @@ func failed(t *Trial) (float64, bool) {
 	return float64(t.Load.Errors.Total()), true
 }
 
-// missing returns the reason that t gives for lacking the field, or empty. A field without a struct is the server's, as the
-// probes of the server write it; one Missing may name several, with commas between.
+// missing returns the reason that t gives for lacking the field, or empty. A Missing may name several fields, with commas
+// between, and say whose they are before a point or a space; without that they are the server's or the load's.
 func missing(t *Trial, field string) string {
 	for _, m := range t.Missing {
+		whose := ""
 		for name := range strings.SplitSeq(m.Figure, ",") {
 			name = strings.TrimSpace(name)
-			if name == field || "server."+name == field {
+			if owner, rest, ok := strings.Cut(name, " "); ok && (owner == "client" || owner == "server") {
+				name, whose = owner+"."+rest, owner // of those behind the comma as well
+			} else if whose != "" {
+				name = whose + "." + name
+			}
+			if name == field || "server."+name == field || "load."+name == field {
 				return m.Reason
 			}
 		}

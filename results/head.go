@@ -26,21 +26,27 @@ func addHead(d *document, rec *Record) {
 // stateLines say when the run was made and whether it is whole.
 func stateLines(rec *Record) []string {
 	r := &rec.Run
+	tried := 0
+	for _, t := range rec.Trials {
+		if t.Skipped == "" {
+			tried++
+		}
+	}
 	lines := []string{fmt.Sprintf("started %s, commit %s, seed %d", r.Started.UTC().Format(time.RFC3339), orElse(r.Commit, "unknown"), r.Seed)}
 	if r.Budget > 0 {
 		lines = append(lines, "budget "+formatSpan(r.Budget)+" of measuring")
 	}
 	switch {
 	case rec.End == nil:
-		lines = append(lines, fmt.Sprintf("NOT WHOLE: the run was killed, or still goes on; %d trials were recorded", len(rec.Trials)))
+		lines = append(lines, fmt.Sprintf("NOT WHOLE: the run was killed, or still goes on; %d trials were recorded", tried))
 	case rec.End.Interrupted:
 		lines = append(lines, fmt.Sprintf("NOT WHOLE: the run was interrupted after %s; %d trials were recorded",
-			formatSpan(rec.End.Elapsed), len(rec.Trials)))
+			formatSpan(rec.End.Elapsed), tried))
 	default:
-		lines = append(lines, fmt.Sprintf("%d trials in %s", len(rec.Trials), formatSpan(rec.End.Elapsed)))
+		lines = append(lines, fmt.Sprintf("%d trials in %s", tried, formatSpan(rec.End.Elapsed)))
 	}
-	if rec.End != nil && rec.End.Trials != len(rec.Trials) {
-		lines = append(lines, fmt.Sprintf("THE RECORD LACKS TRIALS: it ends with a count of %d and holds %d", rec.End.Trials, len(rec.Trials)))
+	if rec.End != nil && rec.End.Trials > len(rec.Trials) { // some count those that were skipped, some do not
+		lines = append(lines, fmt.Sprintf("THE RECORD LACKS TRIALS: it counts %d and holds %d", rec.End.Trials, len(rec.Trials)))
 	}
 	if rec.Torn != "" {
 		lines = append(lines, rec.Torn)

@@ -105,7 +105,7 @@ func observedReasons(scenario, name string, cells []*Cell) []string {
 			continue
 		}
 		for _, t := range c.Trials {
-			why := cmp.Or(t.Skipped, t.Error, missing(t, "calls_per_request"))
+			why := cmp.Or(t.Skipped, t.Error, missing(t, "calls_per_request"), missing(t, "system calls"))
 			if len(t.Calls) == 0 && why != "" && !slices.Contains(reasons, why) {
 				reasons = append(reasons, why)
 			}

@@ -124,7 +124,7 @@ type Load struct {
 	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
 	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
 	PerConn     *Spread       `json:"per_connection,omitempty"` // answers by connection
-	Reconnect   bool          `json:"reconnect,omitempty"`      // each request on a connection of its own, which Latency leaves out
+	Reconnect   bool          `json:"reconnect,omitempty"`      // each request on a connection of its own
 }
 
 // Errors counts answers that did not come or were wrong.

@@ -111,10 +111,6 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell) {
 			}
 			d.add(newLoadTable(&rec.Run, k, cells).build(runNoise(cells, k)))
 		}
-		if ceilings := ceilingList(&rec.Run, s.Name, name, cells); len(ceilings) > 0 {
-			d.add(paragraph("The ceilings that the rates were taken from, by short closed loops:"))
-			d.add(ceilings)
-		}
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})
 			d.add(g)
@@ -130,6 +126,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell) {
 		if len(reasons) > 0 {
 			d.add(paragraph("Not observed everywhere: " + strings.Join(reasons, "; ")))
 		}
+	}
+	if ceilings := ceilingList(&rec.Run, s.Name, cells); len(ceilings) > 0 {
+		d.add(paragraph("The ceilings that the rates were taken from, by short closed loops:"))
+		d.add(ceilings)
 	}
 }
 
@@ -214,11 +214,11 @@ func runNoise(cells []*Cell, k Key) []Noise {
 }
 
 // ceilingList says from which closed loop each open loop's rate was taken.
-func ceilingList(run *Run, scenario, name string, cells []*Cell) list {
+func ceilingList(run *Run, scenario string, cells []*Cell) list {
 	var l list
 	for _, t := range orderedTargets(run, cells) {
 		for _, c := range cells {
-			if c.Role != RoleCeiling || c.Target != t.Name || c.Scenario != scenario || c.Case != name {
+			if c.Role != RoleCeiling || c.Target != t.Name || c.Scenario != scenario {
 				continue
 			}
 			if e, ok := c.Estimate(Throughput); ok {
