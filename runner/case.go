@@ -50,6 +50,14 @@ func (s *Scenario) Cases() []Case {
 	return out
 }
 
+// Ask replaces what the scenario asks by a user's own request; its sizes have no place there. A nil body expects what each
+// server answers first, a status of 0 any.
+func (s *Scenario) Ask(r Request, header []string, content []byte, status int, body *string) {
+	s.Request, s.Header, s.Content = r, header, content
+	s.Vary.Size = nil
+	s.Expect = Expect{Status: status, Body: body}
+}
+
 // CaseNames returns the names of Cases, none where there is but one without a name.
 func (s *Scenario) CaseNames() []string {
 	var out []string

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"corelab/results"
+	"corelab/runner"
+	"corelab/runner/probe"
+	"corelab/runner/target"
+	"corelab/scenarios"
+)
+
+// BenchCmd measures targets in scenarios.
+type BenchCmd struct {
+	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Names of scenarios, or paths of your own .toml files; all of the plan if none."`
+
+	Cores      []string `placeholder:"NAME,…" help:"Of our cores and the peers, only these; \"none\" for none. Otherwise all cores, and the peers that are installed."`
+	Target     []string `sep:"none" placeholder:"TARGET" help:"One more target: a core with flags ('pool --threads 16'), or your own server ('mine=./server --port {port}'). May be repeated."`
+	Case       []string `placeholder:"NAME" help:"Only this case, such as connections=50, where a scenario has it. May be repeated."`
+	Plan       string   `enum:",smoke,standard,reference" default:"" help:"How much: smoke (a minute or two), standard (ten minutes; what is done when no scenario is named), reference (about an hour)."`
+	Budget     Span     `placeholder:"10m" help:"Fit the plan into this time, aloud. 10m for the standard plan."`
+	Rounds     int      `placeholder:"N" help:"Trials of each cell, instead of the scenario's."`
+	Duration   Span     `placeholder:"1s" help:"Measured time of a trial, instead of the scenario's."`
+	Warmup     *Span    `placeholder:"200ms" help:"Warm-up of a trial, instead of the scenario's."`
+	Workers    int      `placeholder:"N" help:"CPUs that each server is told to use; otherwise those that its placement gives it."`
+	Placement  string   `enum:",one,split,shared" default:"" help:"Instead of the scenario's: one (server and generator on one CPU), split (on disjoint ones), shared (both on all)."`
+	Generator  string   `enum:",corelab,wrk,vegeta" default:"" help:"Instead of the scenario's: corelab, wrk or vegeta."`
+	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
+	NoCalls    bool     `help:"Do not count system calls by name at the end."`
+	Out        string   `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
+	JSON       bool     `help:"Print the whole record as JSON instead of the tables."`
+	Coreserver string   `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
+
+	Request      string        `placeholder:"'METHOD PATH'" help:"Ask this instead of the scenario's request."`
+	Header       []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header of that request. May be repeated."`
+	Body         string        `placeholder:"TEXT|@FILE" help:"The body of that request."`
+	ExpectStatus int           `placeholder:"N" help:"The status that its answer must have."`
+	ExpectBody   string        `placeholder:"FILE" help:"The body that its answer must have; otherwise a server's own first answer is the reference, and the report says so."`
+	ReadyTimeout time.Duration `default:"10s" help:"How long a server may take until it accepts."`
+}
+
+// Span is a duration above zero.
+type Span time.Duration
+
+// UnmarshalText reads a duration as Go writes it.
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is no duration; write it like 10m, 1s or 200ms", b)
+	}
+	*s = Span(d)
+	return nil
+}
+
+// standardBudget is what the standard plan takes at most unless told otherwise.
+const standardBudget = 10 * time.Minute
+
+// Run plans, says what it will do, measures, and reports.
+func (c *BenchCmd) Run() error {
+	// The context ends at the first signal; the ones that follow do nothing: what is left to do is bounded.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := c.bench(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exitError{exitInterrupted, "interrupted before anything was measured"}
+	}
+	return err
+}
+
+func (c *BenchCmd) bench(ctx context.Context) error {
+	c.fill()
+	list, err := c.scenarios()
+	if err != nil {
+		return err
+	}
+	path, err := findCoreserver(ctx, c.Coreserver)
+	if err != nil {
+		return err
+	}
+	env, err := target.NewEnv(ctx, path)
+	if err != nil {
+		return err
+	}
+	f, err := newField(env, c.Cores, c.Target)
+	if err != nil {
+		return err
+	}
+	callsErr := probe.CallsAvailable()
+	plan, err := runner.NewPlan(list, f.entrants(), c.ask(callsErr == nil))
+	if err != nil {
+		return err
+	}
+	if err := plan.Fit(time.Duration(c.Budget)); err != nil {
+		return err
+	}
+	tools, missing := probe.Tools()
+	if callsErr != nil && !c.NoCalls && c.Plan != "smoke" {
+		missing = append(missing, results.Missing{Figure: "system calls", Reason: callsErr.Error()})
+	}
+	c.announce(plan, f, missing)
+	return c.measure(ctx, plan, f, tools, missing)
+}
+
+// fill puts in what depends on other flags.
+func (c *BenchCmd) fill() {
+	if c.Plan == "" && len(c.Scenarios) == 0 {
+		c.Plan = "standard"
+	}
+	if c.Plan == "standard" && c.Budget == 0 {
+		c.Budget = Span(standardBudget)
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64() >> 1 // so that every reader of JSON takes it for a whole number of 64 bits
+	}
+}
+
+func (c *BenchCmd) ask(calls bool) runner.Ask {
+	a := runner.Ask{
+		Plan: c.Plan, Cases: c.Case, Rounds: c.Rounds, Duration: time.Duration(c.Duration), WarmUp: -1,
+		Generator: runner.Generator(c.Generator), Placement: runner.Placement(c.Placement),
+		Calls: calls && !c.NoCalls && c.Plan != "smoke", Absent: absent(), Seed: c.Seed,
+	}
+	if c.Warmup != nil {
+		a.WarmUp = time.Duration(*c.Warmup)
+	}
+	return a
+}
+
+// scenarios are those that were named, with the user's own request where there is one.
+func (c *BenchCmd) scenarios() ([]*runner.Scenario, error) {
+	list, err := runner.LoadScenarios(scenarios.Files, c.Scenarios...)
+	if err != nil {
+		return nil, err
+	}
+	if c.Request == "" {
+		if c.Body != "" || len(c.Header) > 0 || c.ExpectBody != "" || c.ExpectStatus != 0 {
+			return nil, errors.New("-H, --body, --expect-status and --expect-body describe the exchange of --request 'METHOD PATH': give that too")
+		}
+		return list, nil
+	}
+	request, err := runner.ParseRequest(c.Request)
+	if err != nil {
+		return nil, fmt.Errorf("--request: %w", err)
+	}
+	content, expected, err := c.bodies()
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range c.Header {
+		if name, _, ok := strings.Cut(h, ":"); !ok || strings.TrimSpace(name) == "" || strings.ContainsAny(h, "\r\n\x00") {
+			return nil, fmt.Errorf("header %q: write it like 'Name: value'", h)
+		}
+	}
+	for _, s := range list {
+		s.Ask(request, c.Header, content, c.ExpectStatus, expected)
+	}
+	return list, nil
+}
+
+func (c *BenchCmd) bodies() (content []byte, expected *string, err error) {
+	content = []byte(c.Body)
+	if name, ok := strings.CutPrefix(c.Body, "@"); ok {
+		if content, err = os.ReadFile(name); err != nil {
+			return nil, nil, fmt.Errorf("read the request's body: %w", err)
+		}
+	}
+	if c.ExpectBody != "" {
+		b, err := os.ReadFile(c.ExpectBody)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the expected body: %w", err)
+		}
+		text := string(b)
+		expected = &text
+	}
+	return content, expected, nil
+}
+
+// announce says beforehand what will be done, how long it takes, and what is left out.
+func (c *BenchCmd) announce(p *runner.Plan, f *field, missing []results.Missing) {
+	name := c.Plan
+	if name == "" {
+		name = "as named"
+	}
+	fmt.Fprintf(os.Stderr, "plan %s, %d targets (%s), about %v", name, len(f.order), strings.Join(f.order, ", "), p.Estimate().Round(time.Second))
+	if c.Budget > 0 {
+		fmt.Fprintf(os.Stderr, " of %v", time.Duration(c.Budget))
+	}
+	fmt.Fprintf(os.Stderr, ", seed %d\n%s", c.Seed, p.Describe())
+	said := slices.Clone(f.said)
+	for _, m := range missing {
+		if line := fmt.Sprintf("without %s: %s", m.Figure, m.Reason); !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "without "+m.Figure+":") }) {
+			said = append(said, line)
+		}
+	}
+	for _, s := range said {
+		fmt.Fprintln(os.Stderr, "  "+s)
+	}
+}
+
+// measure runs the plan into a record, and reports what is in it.
+func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools map[string]string, missing []results.Missing) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "corelab-")
+	if err != nil {
+		return fmt.Errorf("make a folder for what servers write: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	targets, err := bay.Inspect(ctx, p)
+	if err != nil {
+		return err
+	}
+	w, err := c.record(results.Run{
+		Started: time.Now(), Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Budget),
+		Host: probe.Host(), Tools: tools, Missing: missing, Scenarios: p.Scenarios(), Targets: targets,
+	})
+	if err != nil {
+		return err
+	}
+	bay.Keep = w.Raw
+	steps := p.Steps()
+	outcome := &outcomes{Lab: bay, cells: map[string]bool{}}
+	b := &runner.Bench{
+		Steps: steps, Skipped: p.Skipped(), Lab: outcome, Record: w, Progress: progress(),
+		Budget: time.Duration(c.Budget), Rescue: os.Stderr, Now: time.Now,
+	}
+	end, runErr := b.Run(ctx)
+	return errors.Join(runErr, c.conclude(w.Dir(), end, outcome))
+}
+
+// record makes the run's folder, named by the second; a run that began in the same one has the next number.
+func (c *BenchCmd) record(run results.Run) (*results.Writer, error) {
+	id := run.Started.Format("20060102-150405") + "-bench"
+	var err error
+	for n := 1; n <= 10; n++ {
+		name := id
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d", id, n)
+		}
+		var w *results.Writer
+		if w, err = results.Create(c.Out, name, run); !errors.Is(err, os.ErrExist) {
+			return w, err
+		}
+	}
+	return nil, err
+}
+
+func progress() *runner.Progress {
+	p := &runner.Progress{Out: os.Stderr}
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
+		p.Terminal = true
+		if w, _, err := term.GetSize(fd); err == nil {
+			p.Width = w
+		}
+	}
+	return p
+}
+
+// outcomes watches which cells were measured at least once.
+type outcomes struct {
+	runner.Lab
+	cells map[string]bool // whether one of its trials succeeded
+}
+
+func (o *outcomes) Trial(ctx context.Context, s runner.Step) results.Trial {
+	t := o.Lab.Trial(ctx, s)
+	if ctx.Err() == nil {
+		key := strings.Join([]string{t.Scenario, t.Case, t.Target, t.Role, string(s.Generator)}, " ")
+		sound := t.Error == "" && (t.Load == nil || t.Load.Errors.Length+t.Load.Errors.Body+t.Load.Errors.Parse == 0)
+		o.cells[key] = o.cells[key] || sound
+	}
+	return t
+}
+
+func (o *outcomes) failed() (n int) {
+	for _, ok := range o.cells {
+		if !ok {
+			n++
+		}
+	}
+	return n
+}
+
+// conclude writes the report and says where everything is.
+func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
+	reportErr := results.WriteReport(dir)
+	rec, err := results.Read(dir)
+	if err != nil {
+		return errors.Join(reportErr, err)
+	}
+	if c.JSON {
+		err = printJSON(rec)
+	} else if err = printSummary(rec); err == nil {
+		c.where(dir)
+	}
+	failed := o.failed()
+	switch err := errors.Join(reportErr, err); {
+	case err != nil:
+		return err
+	case end.Interrupted:
+		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d trials: they are recorded and reported, nothing is left running", end.Trials)}
+	case failed > 0:
+		return exitError{exitWrong, fmt.Sprintf("%d of %d cells could not be measured, or had wrong answers: their rows say why", failed, len(o.cells))}
+	}
+	return nil
+}
+
+func (c *BenchCmd) where(dir string) {
+	latest := filepath.Join(filepath.Dir(dir), results.LatestLink)
+	fmt.Printf("\nrun      %s (also %s)\nreport   %s\nbenchfmt %s\nrecord   %s\n", dir, latest,
+		filepath.Join(dir, results.ReportFile), filepath.Join(dir, results.BenchFile), filepath.Join(dir, results.RunFile))
+	if c.Plan == "standard" {
+		fmt.Println("\nmore     \"make reference\" measures every case with more rounds, in about an hour; \"corelab bench SCENARIO\" one question alone")
+	}
+}

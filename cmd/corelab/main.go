@@ -1,0 +1,101 @@
+// Command corelab is the lab: it measures servers, ours and others', and reports what each costs.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of all commands; those of load are with it.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// cli is the command line.
+type cli struct {
+	Bench  BenchCmd  `cmd:"" help:"Measure targets in scenarios, and report."`
+	Load   LoadCmd   `cmd:"" help:"Load one URL with a generator by itself."`
+	List   ListCmd   `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
+	Doctor DoctorCmd `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
+	Report ReportCmd `cmd:"" help:"Make the report of a recorded run again."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+const about = `A laboratory for server cores: the same HTTP service on interchangeable cores, next to nginx and your own server, under the same load.
+
+Exit codes: 0 done; 1 an error, or what the doctor found missing; 2 a mistake on the command line; 3 done, but some target could not be measured or some answers were wrong; 130 interrupted, after the record and the report were written.`
+
+// coded is an error with an exit code of its own.
+type coded interface {
+	error
+	ExitCode() int
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	code := exitOK
+	exited := false
+	parser, err := kong.New(&cli{}, kong.Name("corelab"), kong.Description(about), kong.Vars{"version": version()},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(c int) { code, exited = c, true }))
+	if err != nil {
+		panic("corelab: the command line cannot be built: " + err.Error())
+	}
+	ctx, err := parser.Parse(args)
+	if exited { // --help or --version
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "corelab: %v; \"corelab --help\" shows what there is\n", err)
+		return exitUsage
+	}
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "corelab: %v\n", err)
+		if c, ok := errors.AsType[coded](err); ok {
+			return c.ExitCode()
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// version is what the binary was built from.
+func version() string {
+	commit := commit()
+	if commit == "" {
+		commit = "an unknown commit"
+	}
+	v := "corelab"
+	if b, ok := debug.ReadBuildInfo(); ok {
+		v += " " + b.Main.Version + " " + b.GoVersion
+	}
+	return v + " from " + commit
+}
+
+// commit is the one that the binary was built from, with "+dirty" where the tree was not clean, or "".
+func commit() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	var revision, dirty string
+	for _, s := range b.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision[:min(12, len(revision))] + dirty
+}
