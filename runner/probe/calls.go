@@ -46,7 +46,7 @@ type Counter struct {
 	began []uint64
 }
 
-// OpenCounter starts to count. Threads and processes that these pids start later are counted as well. It needs root (or
+// OpenCounter starts to count, which takes the kernel a second or two. Threads and processes that these pids start later are counted as well. It needs root (or
 // CAP_PERFMON) and tracefs, which it mounts when it may; the error says what is missing and what to do.
 func OpenCounter(pids []int) (*Counter, error) {
 	if err := CallsAvailable(); err != nil {

@@ -12,15 +12,15 @@ import (
 
 // Machine measures what all CPUs did over a window. It is used by one goroutine at a time.
 type Machine struct {
-	proc  Proc
-	began machineReading
+	proc      Proc
+	ksoftirqd []int // pids of the kernel's threads, found at the first Begin
+	began     machineReading
 }
 
 // machineReading is the CPU time of the whole machine since boot.
 type machineReading struct {
 	steal, idle, softirq, busy time.Duration
 	ksoftirqd                  time.Duration
-	threads                    int // of ksoftirqd
 }
 
 // OpenMachine returns a probe on the whole machine.
@@ -28,14 +28,19 @@ func OpenMachine() *Machine { return &Machine{proc: System} }
 
 // Begin opens the window.
 func (m *Machine) Begin() (err error) {
-	m.began, err = m.proc.machine()
+	if m.ksoftirqd == nil {
+		if m.ksoftirqd, err = m.proc.named("ksoftirqd/"); err != nil {
+			return err
+		}
+	}
+	m.began, err = m.proc.machine(m.ksoftirqd)
 	return err
 }
 
 // End closes the window that Begin opened. ours is the CPU time of server and generator in the same window. What was busy
 // beyond it is Others; as the kernel samples the busy time in ticks, and ours is exact, a negative rest is taken for none.
 func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
-	now, err := m.proc.machine()
+	now, err := m.proc.machine(m.ksoftirqd)
 	if err != nil {
 		return results.Machine{}, []results.Missing{{Figure: "machine", Reason: err.Error()}}
 	}
@@ -45,14 +50,14 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 		SoftIRQ: now.softirq - m.began.softirq,
 		Others:  max(0, now.busy-m.began.busy-ours),
 	}
-	if now.threads == 0 {
+	if len(m.ksoftirqd) == 0 {
 		return d, []results.Missing{{Figure: "ksoftirqd_ns", Reason: "no ksoftirqd thread is visible here"}}
 	}
 	d.KSoftIRQd = now.ksoftirqd - m.began.ksoftirqd
 	return d, nil
 }
 
-func (p Proc) machine() (machineReading, error) {
+func (p Proc) machine(ksoftirqd []int) (machineReading, error) {
 	var r machineReading
 	fs, err := procfs.NewFS(p.dir)
 	if err != nil {
@@ -66,21 +71,33 @@ func (p Proc) machine() (machineReading, error) {
 	r.steal, r.softirq = seconds(c.Steal), seconds(c.SoftIRQ)
 	r.idle = seconds(c.Idle + c.Iowait)
 	r.busy = seconds(c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) // guest time is in User already
-	procs, err := fs.AllProcs()
-	if err != nil {
-		return r, fmt.Errorf("list processes: %w", err)
-	}
-	for _, proc := range procs {
-		comm, err := proc.Comm()
-		if err != nil || !strings.HasPrefix(comm, "ksoftirqd/") {
-			continue
+	for _, pid := range ksoftirqd {
+		cpu, err := p.clock(pid)
+		if err != nil {
+			return r, err
 		}
-		if cpu, err := p.clock(proc.PID); err == nil {
-			r.ksoftirqd += cpu
-			r.threads++
-		}
+		r.ksoftirqd += cpu
 	}
 	return r, nil
+}
+
+// named returns the processes whose command begins so.
+func (p Proc) named(prefix string) ([]int, error) {
+	fs, err := procfs.NewFS(p.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open procfs: %w", err)
+	}
+	procs, err := fs.AllProcs()
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var pids []int
+	for _, proc := range procs {
+		if comm, err := proc.Comm(); err == nil && strings.HasPrefix(comm, prefix) {
+			pids = append(pids, proc.PID)
+		}
+	}
+	return pids, nil
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,11 +30,11 @@ func (p Placement) String() string {
 
 // Place lays out the named placement on the CPUs this process may use. The error says why it cannot be done.
 func Place(name string) (Placement, error) {
-	allowed, err := Allowed()
+	cpus, err := Allowed()
 	if err != nil {
 		return Placement{}, err
 	}
-	return place(name, allowed)
+	return place(name, cpus)
 }
 
 // place takes the last CPU for `one`: the first one serves most interrupts. For `split` the server gets the upper half,
@@ -57,8 +58,14 @@ func place(name string, allowed []int) (Placement, error) {
 	return Placement{}, fmt.Errorf("placement %q is none of %s, %s, %s", name, PlaceSplit, PlaceShared, PlaceOne)
 }
 
-// Allowed returns the CPUs that this process may use, ascending.
-func Allowed() ([]int, error) { return Affinity(0) }
+// Allowed returns the CPUs that this process might use when it first asked, ascending. Later answers are the same: the
+// thread that asks may have been pinned since.
+func Allowed() ([]int, error) {
+	cpus, err := allowed()
+	return slices.Clone(cpus), err
+}
+
+var allowed = sync.OnceValues(func() ([]int, error) { return Affinity(0) })
 
 // Affinity returns the CPUs that the thread may use, ascending; 0 is the calling one.
 func Affinity(tid int) ([]int, error) {

@@ -26,7 +26,7 @@ func Open(pids func() []int) *Process { return &Process{proc: System, pids: pids
 
 // Begin opens the window. It fails when there is no process to measure.
 func (p *Process) Begin() error {
-	p.began = p.proc.read(p.pids(), true)
+	p.began = p.proc.open(p.pids())
 	if len(p.began.procs) == 0 {
 		return errors.New("measure the server: no process is left of it")
 	}
@@ -35,12 +35,12 @@ func (p *Process) Begin() error {
 
 // End closes the window that Begin opened.
 //
-// CPU is exact. User and System are the same time, split as the kernel sampled it; both are absent below MinTicks.
+// CPU is exact, over exactly Elapsed. User and System are the same time, split as the kernel sampled it; both are absent below MinTicks.
 // PeakRSSKiB adds the processes' own peaks, and RSSKiB counts a page once for each process that maps it. A process or
 // thread born in the window counts from its birth; what one that ended in it had used is not included and stands in the
 // Missing.
 func (p *Process) End() (results.Usage, []results.Missing) {
-	ended := p.proc.read(p.pids(), false)
+	ended := p.proc.close(p.began, p.pids)
 	d := difference{usage: results.Usage{Elapsed: ended.at.Sub(p.began.at)}, affinity: make(map[int]bool)}
 	for pid, now := range ended.procs {
 		before := p.began.procs[pid]

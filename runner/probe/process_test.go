@@ -5,10 +5,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,8 +20,9 @@ import (
 // helper is the test binary as another process.
 type helper struct {
 	pid int
-	in  io.Writer
+	in  io.WriteCloser
 	out *bufio.Reader
+	end func() // it, and wait until it has
 }
 
 func start(t *testing.T, role string) *helper {
@@ -39,8 +40,9 @@ func start(t *testing.T, role string) *helper {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	return &helper{cmd.Process.Pid, in, bufio.NewReader(out)}
+	end := sync.OnceFunc(func() { in.Close(); cmd.Wait() })
+	t.Cleanup(end)
+	return &helper{cmd.Process.Pid, in, bufio.NewReader(out), end}
 }
 
 func (h *helper) line(t *testing.T) string {
@@ -105,27 +107,16 @@ func TestEndAfterDeath(t *testing.T) {
 	if err := p.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	h.in.(io.Closer).Close()
-	if _, err := h.out.ReadString('\n'); err != io.EOF {
-		t.Fatalf("waiting for the end: %v", err)
+	h.end()
+	if tree := Tree(h.pid); len(tree) != 0 {
+		t.Errorf("it has ended, and its tree is %v", tree)
 	}
-	waitUntil(t, func() bool { return len(Tree(h.pid)) == 0 })
 	u, missing := p.End()
 	if u.CPU != 0 || !has(missing, "cpu_ns") {
 		t.Errorf("CPU %v, missing %v", u.CPU, missing)
 	}
 	if err := p.Begin(); err == nil {
 		t.Error("Begin on no process succeeds")
-	}
-}
-
-// waitUntil waits for a condition that nothing announces.
-func waitUntil(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !done(); runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatal("waited 5 s in vain")
-		}
 	}
 }
 

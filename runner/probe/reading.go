@@ -99,26 +99,44 @@ func (p Proc) counters(pid int, u *used) error {
 	return nil
 }
 
-// read reads all processes that are still there. The fast counters are read next to the window: last when it opens, first
-// when it closes.
-func (p Proc) read(pids []int, opening bool) reading {
+// open reads the processes at the beginning of a window: what moves fast last, next to it.
+func (p Proc) open(pids []int) reading {
 	r := reading{procs: make(map[int]*used)}
-	steps := []func(int, *used) error{p.counters, p.details}
-	if opening {
-		steps[0], steps[1] = steps[1], steps[0]
-	}
 	for _, pid := range pids {
 		r.procs[pid] = new(used)
 	}
-	for i, step := range steps {
-		if opening == (i == 1) {
-			r.at = time.Now()
-		}
-		for pid, u := range r.procs {
-			if step(pid, u) != nil {
-				delete(r.procs, pid)
+	r.keep(p.details)
+	r.at = time.Now()
+	r.keep(p.counters)
+	return r
+}
+
+// close reads the processes at the end of the window that began opened: what moves fast first, and before it takes the
+// time to look for processes that are new.
+func (p Proc) close(began reading, pids func() []int) reading {
+	r := reading{procs: make(map[int]*used)}
+	for pid := range began.procs {
+		r.procs[pid] = new(used)
+	}
+	r.at = time.Now()
+	r.keep(p.counters)
+	for _, pid := range pids() {
+		if began.procs[pid] == nil {
+			u := new(used)
+			if p.counters(pid, u) == nil {
+				r.procs[pid] = u
 			}
 		}
 	}
+	r.keep(p.details)
 	return r
+}
+
+// keep reads something of each process, and drops those that are gone.
+func (r reading) keep(read func(int, *used) error) {
+	for pid, u := range r.procs {
+		if read(pid, u) != nil {
+			delete(r.procs, pid)
+		}
+	}
 }
