@@ -307,9 +307,10 @@ func (r *running) openNow() (n int64) {
 	return n
 }
 
-func (r *running) requests() (n uint64) {
+// accepted is the number of connections that r has ever accepted.
+func (r *running) accepted() (n uint64) {
 	for _, s := range r.Stats() {
-		n += s.Requests
+		n += s.Accepted
 	}
 	return n
 }

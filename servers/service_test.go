@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,9 +37,12 @@ var testLimits = httpcore.Limits{
 // service is what the cores serve under test, with what it saw.
 type service struct {
 	*httpcore.Handler
-	aborted chan error // a Sink's Abort
-	held    chan httpcore.Held
-	closed  chan error // a Source's Close
+	aborted chan error         // a Sink's Abort
+	held    chan httpcore.Held // of /hold
+	closed  chan error         // a Source's Close
+	taken   atomic.Int64       // bytes that Sinks took
+	made    atomic.Int64       // bytes that Sources made
+	copied  atomic.Int64       // bytes of /counted that went through user memory
 }
 
 // newService returns the service under limits, with a file of size bytes of pattern at /file.
@@ -88,6 +92,9 @@ func (s *service) routes(file string) []httpcore.Route {
 		{Method: "POST", Pattern: "/slow", MaxBody: -1, Stream: true, Serve: func(x *httpcore.Exchange) {
 			x.Stream(&counter{s: s, pause: time.Millisecond})
 		}},
+		{Method: "POST", Pattern: "/stuck", MaxBody: -1, Stream: true, Serve: func(x *httpcore.Exchange) {
+			x.Stream(&counter{s: s, pause: time.Hour})
+		}},
 		{Method: "POST", Pattern: "/early", MaxBody: -1, Stream: true, Serve: func(x *httpcore.Exchange) {
 			x.Reply(&httpcore.Reply{Status: 403, Type: "text/plain", Body: []byte("no\n")})
 		}},
@@ -98,6 +105,13 @@ func (s *service) routes(file string) []httpcore.Route {
 		{Method: "GET", Pattern: "/sized/:n", Serve: s.source(true, 0)},
 		{Method: "GET", Pattern: "/drip/:n", Serve: s.source(false, time.Millisecond)},
 		{Method: "GET", Pattern: "/file", Serve: func(x *httpcore.Exchange) { serveFile(x, file, 0, int64(len(pattern))) }},
+		{Method: "GET", Pattern: "/counted", Serve: func(x *httpcore.Exchange) {
+			f, err := os.Open(file)
+			if err != nil {
+				panic(err)
+			}
+			x.Reply(&httpcore.Reply{File: &countedFile{f, s}, Len: int64(len(pattern))})
+		}},
 		{Method: "GET", Pattern: "/range/:off/:len", Serve: func(x *httpcore.Exchange) {
 			serveFile(x, file, int64(number(x, "off")), int64(number(x, "len")))
 		}},
@@ -177,6 +191,18 @@ func serveFile(x *httpcore.Exchange, path string, off, n int64) {
 	x.Reply(&httpcore.Reply{Type: "text/plain", File: f, Off: off, Len: n})
 }
 
+// countedFile counts what is read of it.
+type countedFile struct {
+	*os.File
+	s *service
+}
+
+func (f *countedFile) ReadAt(b []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(b, off)
+	f.s.copied.Add(int64(n))
+	return n, err
+}
+
 // counter is a Sink that counts, and with a pause takes one piece in each.
 type counter struct {
 	s     *service
@@ -191,6 +217,7 @@ func (c *counter) Piece(x *httpcore.Exchange, p []byte) {
 		}
 	}
 	c.n += int64(len(p))
+	c.s.taken.Add(int64(len(p)))
 	if c.pause > 0 {
 		x.Pause()
 		h := x.Handle()
@@ -240,6 +267,7 @@ func (p *pieces) Next(max int) ([]byte, bool) {
 	b := pattern[p.at : p.at+n]
 	p.at = (p.at + n) % len(pattern)
 	p.left -= n
+	p.s.made.Add(int64(n))
 	return b, p.left == 0
 }
 
