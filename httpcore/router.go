@@ -1,8 +1,8 @@
 package httpcore
 
 import (
-	"bytes"
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -15,42 +15,47 @@ import (
 // the next one is tried. The path decides alone: a path that is found under one pattern, and not with this method, is
 // not looked for under another.
 type Router struct {
-	root    node
+	nodes   []node // the tree; the first one is its root
+	params  map[uint32]paramName
 	methods methodSet // of all routes
-	allow   string
 }
 
 // maxParams bounds the parameters of a pattern, its rest included, so that a match needs no memory.
 const maxParams = 8
 
-// node is a place in the tree: behind prefix, which is static.
+// node is a place in the tree. It refers to others by their index in Router.nodes, and kids lie side by side in the order
+// of their bytes, so that it fills one cache line and a step down the tree costs one: with many routes it is memory that
+// a lookup waits for.
 type node struct {
-	prefix string
-	index  []byte // first bytes of the prefixes of kids
-	kids   []node
-	param  *param  // what stands for one segment here
-	rest   *target // what stands for all that follows
-	target *target // where a pattern ends here
+	bytes  [2]uint64       // the set of static bytes that go on from here, each to a kid
+	kids   uint32          // the first of as many kids as bytes has members
+	param  uint32          // the node behind a segment that is a parameter here; 0 if there is none
+	target *target         // where a pattern ends here
+	rest   *target         // where a pattern takes all that follows
+	size   uint8           // of prefix
+	prefix [maxPrefix]byte // what follows the byte that leads here, before any choice
 }
 
-// param is a parameter in the tree. Its node begins behind the segment.
-type param struct {
-	node
+// maxPrefix bounds a node's prefix to what fills the cache line. A longer one goes on in an only kid.
+const maxPrefix = 23
+
+// paramName is what a parameter is called, and the first route that has it.
+type paramName struct {
 	name  string
-	owner *Route // the first route that has it
+	owner *Route
 }
 
 // target is the end of a pattern: the routes of its methods, apart from the path.
 type target struct {
-	names   []string // of the parameters in their order
-	routes  []methodRoute
-	methods methodSet
-	allow   string
+	first methodRoute
+	allow string
+	names []string // of the parameters in their order
 }
 
 type methodRoute struct {
 	method Method
 	route  *Route
+	next   *methodRoute
 }
 
 // Match is what a lookup found.
@@ -82,7 +87,10 @@ func (p *params) set(i, from, to int) {
 
 // find looks up a path and a method, and notes the parameters in p. It allocates nothing.
 func (r *Router) find(m Method, path []byte, p *params) Match {
-	t := r.root.find(path, 0, p, 0)
+	if len(r.nodes) == 0 {
+		return Match{}
+	}
+	t := r.walk(0, path, 0, p, 0)
 	if t == nil {
 		return Match{}
 	}
@@ -90,14 +98,11 @@ func (r *Router) find(m Method, path []byte, p *params) Match {
 	return Match{Route: t.route(m), Allow: t.allow}
 }
 
-// find returns where path[i:] leads from n. k parameters are noted in p already. A tree walk without a choice loops;
-// each choice recurses once, at most once for each node.
-func (n *node) find(path []byte, i int, p *params, k int) *target {
+// walk returns where path[i:] leads from a node. k parameters are noted in p already. It loops as long as there is one
+// way, and calls itself for each but the last where there are several: at most once for each node.
+func (r *Router) walk(at uint32, path []byte, i int, p *params, k int) *target {
 	for {
-		if len(path)-i < len(n.prefix) || string(path[i:i+len(n.prefix)]) != n.prefix {
-			return nil
-		}
-		i += len(n.prefix)
+		n := &r.nodes[at]
 		if i == len(path) {
 			if n.target == nil && n.rest != nil {
 				p.set(k, i, i)
@@ -105,30 +110,28 @@ func (n *node) find(path []byte, i int, p *params, k int) *target {
 			}
 			return n.target
 		}
-		kid := n.kid(path[i])
-		if n.param == nil && n.rest == nil {
-			if kid == nil {
-				return nil
-			}
-			n = kid
-			continue
-		}
-		if kid != nil {
-			if t := kid.find(path, i, p, k); t != nil {
-				return t
+		if kid, ok := n.kid(path[i]); ok {
+			if end := r.nodes[kid].pass(path, i+1); end >= 0 {
+				if n.param == 0 && n.rest == nil {
+					at, i = kid, end
+					continue
+				}
+				if t := r.walk(kid, path, end, p, k); t != nil {
+					return t
+				}
 			}
 		}
-		if n.param != nil && path[i] != '/' {
+		if n.param != 0 && path[i] != '/' {
 			end := i + 1
 			for end < len(path) && path[end] != '/' {
 				end++
 			}
 			p.set(k, i, end)
 			if n.rest == nil {
-				n, i, k = &n.param.node, end, k+1
+				at, i, k = n.param, end, k+1
 				continue
 			}
-			if t := n.param.find(path, end, p, k+1); t != nil {
+			if t := r.walk(n.param, path, end, p, k+1); t != nil {
 				return t
 			}
 		}
@@ -139,36 +142,54 @@ func (n *node) find(path []byte, i int, p *params, k int) *target {
 	}
 }
 
-// kid returns the node whose prefix begins with c.
-func (n *node) kid(c byte) *node {
-	for i, first := range n.index {
-		if first == c {
-			return &n.kids[i]
-		}
+// kid returns the node that c leads to.
+func (n *node) kid(c byte) (uint32, bool) {
+	if c >= 128 {
+		return 0, false
 	}
-	return nil
+	set, bit := n.bytes[c/64], uint64(1)<<(c%64)
+	if set&bit == 0 {
+		return 0, false
+	}
+	before := bits.OnesCount64(set & (bit - 1))
+	if c >= 64 {
+		before += bits.OnesCount64(n.bytes[0])
+	}
+	return n.kids + uint32(before), true
 }
 
-// route returns the route of method m. GET serves HEAD, RFC 9110 §9.3.2, unless that has its own.
-func (t *target) route(m Method) *Route {
-	for i := range t.routes {
-		if t.routes[i].method == m {
-			return t.routes[i].route
-		}
+// pass returns where n's prefix ends in path, whose part from i on begins with it, or -1.
+func (n *node) pass(path []byte, i int) int {
+	if n.size == 0 {
+		return i
 	}
-	if m == MethodHead {
-		return t.route(MethodGet)
+	end := i + int(n.size)
+	if end > len(path) || string(path[i:end]) != string(n.prefix[:n.size]) {
+		return -1
+	}
+	return end
+}
+
+// route returns the route that answers method m. GET serves HEAD, RFC 9110 §9.3.2, unless that has its own.
+func (t *target) route(m Method) *Route {
+	if r := t.own(m); r != nil || m != MethodHead {
+		return r
+	}
+	return t.own(MethodGet)
+}
+
+// own returns the route that was added for method m.
+func (t *target) own(m Method) *Route {
+	for r := &t.first; r != nil; r = r.next {
+		if r.method == m {
+			return r.route
+		}
 	}
 	return nil
 }
 
 // Allow returns the value of an Allow field for the server as a whole: every method that some path has.
-func (r *Router) Allow() string {
-	if r.allow == "" {
-		return r.methods.String()
-	}
-	return r.allow
-}
+func (r *Router) Allow() string { return r.methods.String() }
 
 // Add adds a route. A pattern or method that is malformed, or that conflicts with one added before, is an error that
 // names both, and leaves the routes as they were.
@@ -184,24 +205,22 @@ func (r *Router) Add(route Route) error {
 	if err != nil {
 		return fmt.Errorf("route %s: %w", routeName(&route), err)
 	}
-	place, err := r.root.place(route.Pattern, &route)
+	place, err := r.place(route.Pattern, &route)
 	if err != nil {
 		return err
 	}
-	if *place == nil {
-		*place = &target{names: names}
-	}
 	t := *place
-	for _, old := range t.routes {
-		if old.method == m {
-			return fmt.Errorf("route %s is there already as %s", routeName(&route), routeName(old.route))
-		}
+	switch {
+	case t == nil:
+		t = &target{first: methodRoute{method: m, route: &route}, names: names}
+		*place = t
+	case t.own(m) != nil:
+		return fmt.Errorf("route %s is there already as %s", routeName(&route), routeName(t.own(m)))
+	default:
+		t.first.next = &methodRoute{m, &route, t.first.next}
 	}
-	t.routes = append(t.routes, methodRoute{m, &route})
-	t.methods |= 1 << m
-	t.allow = t.methods.String()
+	t.allow = t.methods().String()
 	r.methods |= 1 << m
-	r.allow = r.methods.String()
 	return nil
 }
 
@@ -241,14 +260,19 @@ func checkPattern(pattern string) (names []string, err error) {
 }
 
 // place returns where the target of a valid pattern is kept, and makes the nodes that lead there. They match nothing as
-// long as there is no target.
-func (n *node) place(pattern string, owner *Route) (**target, error) {
+// long as there is no target. The place is good until the next node is made.
+func (r *Router) place(pattern string, owner *Route) (**target, error) {
+	if len(r.nodes) == 0 {
+		r.nodes = make([]node, 1)
+		r.params = map[uint32]paramName{}
+	}
+	at := uint32(0)
 	for {
 		static := staticPrefix(pattern)
-		n = n.static(pattern[:static])
+		at = r.static(at, pattern[:static])
 		pattern = pattern[static:]
 		if pattern == "" {
-			return &n.target, nil
+			return &r.nodes[at].target, nil
 		}
 		end := strings.IndexByte(pattern, '/')
 		if end < 0 {
@@ -256,19 +280,22 @@ func (n *node) place(pattern string, owner *Route) (**target, error) {
 		}
 		name := pattern[1:end]
 		if pattern[0] == '*' {
-			if n.rest != nil && n.rest.names[len(n.rest.names)-1] != name {
-				return nil, nameConflict(owner, name, n.rest.routes[0].route, n.rest.names[len(n.rest.names)-1])
+			rest := r.nodes[at].rest
+			if rest != nil && rest.names[len(rest.names)-1] != name {
+				return nil, nameConflict(owner, name, rest.first.route, rest.names[len(rest.names)-1])
 			}
-			return &n.rest, nil
+			return &r.nodes[at].rest, nil
 		}
-		if n.param == nil {
-			n.param = &param{name: name, owner: owner}
+		param := r.nodes[at].param
+		if param == 0 {
+			param = r.room(1)
+			r.nodes[at].param = param
+			r.params[param] = paramName{name, owner}
 		}
-		if n.param.name != name {
-			return nil, nameConflict(owner, name, n.param.owner, n.param.name)
+		if there := r.params[param]; there.name != name {
+			return nil, nameConflict(owner, name, there.owner, there.name)
 		}
-		n = &n.param.node
-		pattern = pattern[end:]
+		at, pattern = param, pattern[end:]
 	}
 }
 
@@ -287,33 +314,65 @@ func staticPrefix(pattern string) int {
 	return len(pattern)
 }
 
-// static returns the node that lies s behind n, and makes it if need be.
-func (n *node) static(s string) *node {
+// static returns the node that lies s behind a node, and makes it if need be.
+func (r *Router) static(at uint32, s string) uint32 {
 	for s != "" {
-		at := bytes.IndexByte(n.index, s[0])
-		if at < 0 {
-			n.index = append(n.index, s[0])
-			n.kids = append(n.kids, node{prefix: s})
-			return &n.kids[len(n.kids)-1]
+		kid, ok := r.nodes[at].kid(s[0])
+		if !ok {
+			var n node
+			n.size = uint8(copy(n.prefix[:], s[1:]))
+			kid = r.addKid(at, s[0], n)
 		}
-		n = &n.kids[at]
-		common := commonPrefix(n.prefix, s)
-		if common < len(n.prefix) {
-			n.split(common)
+		n := &r.nodes[kid]
+		common := commonPrefix(n.prefix[:n.size], s[1:])
+		if common < int(n.size) {
+			r.split(kid, common)
 		}
-		s = s[common:]
+		at, s = kid, s[1+common:]
 	}
-	return n
+	return at
 }
 
-// split makes n end behind at bytes of its prefix; the rest becomes its only kid.
-func (n *node) split(at int) {
-	tail := *n
-	tail.prefix = n.prefix[at:]
-	*n = node{prefix: n.prefix[:at], index: []byte{tail.prefix[0]}, kids: []node{tail}}
+// split makes a node end behind common bytes of its prefix; what was behind them becomes its only kid.
+func (r *Router) split(at uint32, common int) {
+	tail := r.nodes[at]
+	head := node{size: uint8(common)}
+	copy(head.prefix[:], tail.prefix[:common])
+	r.nodes[at] = head
+	first := tail.prefix[common]
+	tail.size = uint8(copy(tail.prefix[:], tail.prefix[common+1:tail.size]))
+	r.addKid(at, first, tail)
 }
 
-func commonPrefix(a, b string) int {
+// addKid makes kid the one that c leads to from a node. The room for kids doubles when it is full, and the old room is
+// lost: fewer nodes than there are in use, and they cost no lookup anything.
+func (r *Router) addKid(at uint32, c byte, kid node) uint32 {
+	n := &r.nodes[at]
+	count := bits.OnesCount64(n.bytes[0]) + bits.OnesCount64(n.bytes[1])
+	if count&(count-1) == 0 { // 0, or a power of two, which is what there is room for
+		from := n.kids
+		to := r.room(max(1, 2*count))
+		copy(r.nodes[to:], r.nodes[from:from+uint32(count)])
+		clear(r.nodes[from : from+uint32(count)])
+		n = &r.nodes[at]
+		n.kids = to
+	}
+	n.bytes[c/64] |= 1 << (c % 64)
+	place, _ := n.kid(c)
+	end := n.kids + uint32(count)
+	copy(r.nodes[place+1:end+1], r.nodes[place:end])
+	r.nodes[place] = kid
+	return place
+}
+
+// room makes n nodes side by side and returns the first.
+func (r *Router) room(n int) uint32 {
+	first := uint32(len(r.nodes))
+	r.nodes = append(r.nodes, make([]node, n)...)
+	return first
+}
+
+func commonPrefix(a []byte, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {
@@ -321,6 +380,15 @@ func commonPrefix(a, b string) int {
 		}
 	}
 	return n
+}
+
+// methods returns the methods that have a route.
+func (t *target) methods() methodSet {
+	var set methodSet
+	for r := &t.first; r != nil; r = r.next {
+		set |= 1 << r.method
+	}
+	return set
 }
 
 // methodSet is a set of methods, a bit for each.
