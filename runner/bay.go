@@ -230,7 +230,11 @@ func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
 	}
 	var out []results.Target
 	for _, name := range b.Order {
-		out = append(out, b.Targets[name].Describe(b.options(name, probe.Placement{Name: probe.PlaceShared, Server: cpus})))
+		t := b.Targets[name].Describe(b.options(name, probe.Placement{Name: probe.PlaceShared, Server: cpus}))
+		if b.Workers == 0 && t.Kind != target.KindForeign {
+			t.Note = strings.TrimPrefix(t.Note+"; the number of workers is that of the CPUs that the placement gives the server: here all, for the placement shared", "; ")
+		}
+		out = append(out, t)
 	}
 	return out, nil
 }

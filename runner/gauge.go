@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ type gauge struct {
 
 // readAhead is how long before the end of a window its last reading is taken: the generator must still be there, with its
 // connections open.
-const readAhead = 10 * time.Millisecond
+const readAhead = 15 * time.Millisecond
 
 // watch takes both readings, at begin and a little before end, or none if ctx ends before begin. If it ends in between,
 // the second is taken at once.
@@ -81,8 +82,8 @@ func (g *gauge) end(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var missing, more, most []results.Missing
+	g.clientUsage, more = g.client.End() // first: it is the one that ends soon
 	g.serverUsage, missing = g.server.End()
-	g.clientUsage, more = g.client.End()
 	g.machineUse, most = g.machine.End(g.serverUsage.CPU + g.clientUsage.CPU)
 	g.ended = time.Now()
 	g.missing = append(append(append(g.missing, missing...), prefixed("client ", more)...), most...)
@@ -121,10 +122,12 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	part := float64(window) / float64(read)
 	server, client, machine := scaled(g.serverUsage, part), scaled(g.clientUsage, part), g.machineUse
 	if serverCPU != nil {
-		server.CPU = *serverCPU
+		t.Missing = without(t.Missing, "cpu_ns")
+		exactly(&server, *serverCPU)
 	}
 	if clientCPU != nil {
-		client.CPU = *clientCPU
+		t.Missing = without(t.Missing, "client cpu_ns")
+		exactly(&client, *clientCPU)
 	}
 	server.Elapsed, client.Elapsed = window, window
 	machine.Steal, machine.Idle = times(machine.Steal, part), times(machine.Idle, part)
@@ -148,6 +151,19 @@ func scaled(u results.Usage, part float64) results.Usage {
 	u.Voluntary, u.Involuntary = count(u.Voluntary, part), count(u.Involuntary, part)
 	u.MinorFaults, u.MajorFaults = count(u.MinorFaults, part), count(u.MajorFaults, part)
 	return u
+}
+
+// exactly puts a better reading of the CPU time into u, and keeps how it was split.
+func exactly(u *results.Usage, cpu time.Duration) {
+	if u.CPU > 0 {
+		part := float64(cpu) / float64(u.CPU)
+		u.User, u.System = times(u.User, part), times(u.System, part)
+	}
+	u.CPU = cpu
+}
+
+func without(in []results.Missing, figure string) []results.Missing {
+	return slices.DeleteFunc(in, func(m results.Missing) bool { return m.Figure == figure })
 }
 
 func times(d time.Duration, f float64) time.Duration { return time.Duration(float64(d) * f) }

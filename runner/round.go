@@ -17,8 +17,6 @@ import (
 const (
 	// startLag is how long a generator that does not announce its window takes before it sends.
 	startLag = 20 * time.Millisecond
-	// callsLag is how much shorter than the window the system calls are counted: opening the counters takes its time.
-	callsLag = 50 * time.Millisecond
 )
 
 // round is the load of one trial: warm-up, generator, probes.
@@ -85,7 +83,12 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	r.record(t, res, s.argv)
 	server, client := observed(res)
 	if r.step.Role == results.RoleObserved {
-		return calls.settle(t)
+		calls.settle(t)
+		return nil
+	}
+	if client == nil && out.cpu > 0 {
+		// A foreign generator has no warm-up: all of its life is its window, but for its start.
+		client = &out.cpu
 	}
 	g.settle(t, t.Load.Elapsed, server, client)
 	return nil
@@ -201,27 +204,43 @@ type tally struct {
 	err    error
 }
 
+// watch opens the counters during the warm-up, for that takes its time, and counts between begin and end; if ctx ends
+// before, until then.
 func (c *tally) watch(ctx context.Context, pids []int, begin, end time.Time) {
+	counter, err := probe.OpenCounter(pids)
+	if err != nil {
+		c.err = err
+		return
+	}
+	defer counter.Close()
 	if !sleepUntil(ctx, begin) {
 		c.err = errors.New("the generator ended before its window")
 		return
 	}
-	c.over = max(end.Sub(begin)-callsLag, callsLag)
-	c.counts, c.err = probe.Calls(ctx, pids, c.over)
+	began := time.Now()
+	if c.err = counter.Begin(); c.err != nil {
+		return
+	}
+	sleepUntil(ctx, end.Add(-readAhead))
+	c.counts, c.err = counter.End()
+	c.over = time.Since(began)
 }
 
-func (c *tally) settle(t *results.Trial) error {
-	if c.err != nil {
-		t.Missing = append(t.Missing, results.Missing{Figure: "system calls", Reason: c.err.Error()})
-		return nil
+func (c *tally) settle(t *results.Trial) {
+	if c.err != nil || c.counts == nil {
+		reason := "the generator ended before its window"
+		if c.err != nil {
+			reason = c.err.Error()
+		}
+		t.Missing = append(t.Missing, results.Missing{Figure: "calls_per_request", Reason: reason})
+		return
 	}
 	requests := float64(t.Load.Requests) * float64(c.over) / float64(t.Load.Elapsed)
 	if requests == 0 {
-		return nil
+		return
 	}
 	t.Calls = map[string]float64{}
 	for name, n := range c.counts {
 		t.Calls[name] = float64(n) / requests
 	}
-	return nil
 }

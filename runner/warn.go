@@ -30,7 +30,7 @@ func warn(t *results.Trial, cpus int, ref reference) {
 		if part := float64(m.Steal) / all; part > muchSteal {
 			say(results.WarnSteal, "the hypervisor took %.1f %% of the CPU time", 100*part)
 		}
-		if part := float64(m.Others) / all; part > muchOthers {
+		if part := min(float64(m.Others)/all, 1); part > muchOthers {
 			say(results.WarnSteal, "other processes took %.1f %% of the CPU time", 100*part)
 		}
 	}

@@ -164,7 +164,7 @@ func virtual(h results.Host) finding {
 	if h.Virtual == "" {
 		return finding{Name: "machine", State: fine, Text: fmt.Sprintf("%s, %d CPUs, Linux %s", h.CPU, h.CPUs, h.Kernel)}
 	}
-	return finding{"machine", limits, fmt.Sprintf("%s, %d CPUs, Linux %s, virtual (%s): neighbours make absolute figures drift by 10 %% and more", h.CPU, h.CPUs, h.Kernel, h.Virtual),
+	return finding{"machine", limits, fmt.Sprintf("%s, %d CPUs, Linux %s, %s: neighbours make absolute figures drift by 10 %% and more", h.CPU, h.CPUs, h.Kernel, h.Virtual),
 		"compare within a run only; its rounds are interleaved for that"}
 }
 

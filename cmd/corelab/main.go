@@ -2,10 +2,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -79,7 +84,11 @@ func version() string {
 	return v + " from " + commit
 }
 
-// commit is the one that the binary was built from, with "+dirty" where the tree was not clean, or "".
+// gitBound bounds each question to git.
+const gitBound = 2 * time.Second
+
+// commit is the one that the binary was built from, with "+dirty" where the tree was not clean, or "". Where the build
+// did not stamp it, it is that of the work tree which holds the binary.
 func commit() string {
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -95,7 +104,24 @@ func commit() string {
 		}
 	}
 	if revision == "" {
-		return ""
+		if revision = git("rev-parse", "HEAD"); revision != "" && git("status", "--porcelain", "--untracked-files=no") != "" {
+			dirty = "+dirty"
+		}
 	}
 	return revision[:min(12, len(revision))] + dirty
+}
+
+// git asks about the work tree that holds this binary; "" where there is none.
+func git(args ...string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gitBound)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Dir(self)}, args...)...).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
