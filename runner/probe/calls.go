@@ -46,7 +46,7 @@ type Counter struct {
 	began []uint64
 }
 
-// OpenCounter starts to count, which takes the kernel a second or two. Threads and processes that these pids start later are counted as well. It needs root (or
+// OpenCounter starts to count. Threads and processes that these pids start later are counted as well. It needs root (or
 // CAP_PERFMON) and tracefs, which it mounts when it may; the error says what is missing and what to do.
 func OpenCounter(pids []int) (*Counter, error) {
 	if err := CallsAvailable(); err != nil {
@@ -175,7 +175,8 @@ func (c *Counter) read() ([]uint64, error) {
 	return sums, nil
 }
 
-// Close stops counting.
+// Close stops counting. It takes the kernel a second or two: for each tracepoint that is switched off it waits until no CPU
+// is in it.
 func (c *Counter) Close() {
 	for _, fds := range c.files {
 		for _, fd := range fds {
@@ -185,8 +186,9 @@ func (c *Counter) Close() {
 	c.files = nil
 }
 
-// Calls counts the system calls of the processes by name for d, or until ctx ends, which is an error. Counting slows the
-// counted processes: such a trial is not ranked.
+// Calls counts the system calls of the processes by name for d, or until ctx ends, which is an error. It begins within
+// milliseconds, and returns a second or two after d, see [Counter.Close]. Counting slows the counted processes: such a
+// trial is not ranked.
 func Calls(ctx context.Context, pids []int, d time.Duration) (map[string]uint64, error) {
 	c, err := OpenCounter(pids)
 	if err != nil {
