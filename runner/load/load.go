@@ -163,8 +163,8 @@ func (s Spec) checkHeader() error {
 // Result is what a generator measured in its window.
 type Result struct {
 	results.Load
-	Begin     time.Time         `json:"begin"`               // of the window
-	End       time.Time         `json:"end"`                 //
+	Begin     time.Time         `json:"begin,omitzero"`      // of the window
+	End       time.Time         `json:"end,omitzero"`        //
 	CPU       time.Duration     `json:"cpu_ns,omitempty"`    // of the generator's process in the window; 0: it cannot say
 	Observed  []time.Duration   `json:"observed,omitempty"`  // CPU of each of Spec.Observe in the same window, -1 where it could not be read; nil: it cannot observe
 	IdleOpen  int               `json:"idle_open,omitempty"` // of Spec.Idle, still open at the end

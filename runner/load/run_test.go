@@ -339,8 +339,11 @@ func TestWindow(t *testing.T) {
 	if err := errors.Join(other.Process.Kill(), ignoreExit(other.Wait())); err != nil {
 		t.Fatal(err)
 	}
-	if d := r.End.Sub(r.Begin); d < s.Duration-time.Millisecond || d > 2*s.Duration || r.Elapsed < s.Duration || r.Elapsed > 2*s.Duration {
-		t.Errorf("window of %v, elapsed %v, asked for %v", d, r.Elapsed, s.Duration)
+	for _, d := range []time.Duration{r.End.Sub(r.Begin), r.Elapsed} {
+		// The window begins and ends when a loop sees that it is time.
+		if slack := s.Duration / 5; d < s.Duration-slack || d > s.Duration+slack {
+			t.Errorf("window of %v, asked for %v", d, s.Duration)
+		}
 	}
 	if r.CPU <= 0 || len(r.Observed) != 3 || r.Observed[0] <= 0 || r.Observed[1] != 0 || r.Observed[2] != -1 {
 		t.Errorf("own CPU %v, observed %v", r.CPU, r.Observed)

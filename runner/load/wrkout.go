@@ -14,7 +14,7 @@ import (
 var (
 	wrkShape    = regexp.MustCompile(`(?m)^\s+(\d+) threads and (\d+) connections$`)
 	wrkLatency  = regexp.MustCompile(`(?m)^\s+Latency\s+(\S+)\s+(\S+)\s+(\S+)\s+\S+%$`)
-	wrkQuantile = regexp.MustCompile(`(?m)^\s+(50|75|90|99)%\s+(\S+)$`)
+	wrkQuantile = regexp.MustCompile(`(?m)^\s+(50|75|90|99)%\s+(\S+)\s*$`)
 	wrkCount    = regexp.MustCompile(`(?m)^\s+(\d+) requests in (\S+), (\S+) read$`)
 	wrkSocket   = regexp.MustCompile(`(?m)^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$`)
 	wrkStatus   = regexp.MustCompile(`(?m)^\s+Non-2xx or 3xx responses: (\d+)$`)
@@ -76,7 +76,8 @@ func (p *wrkReader) latency(out string, requests uint64) *results.Latency {
 			l.P99 = d
 		}
 	}
-	if l.Max == 0 {
+	// While it pipelines, what it prints is not even in order.
+	if l.Max == 0 || l.P50 > l.P90 || l.P90 > l.P99 {
 		return nil
 	}
 	return &l
