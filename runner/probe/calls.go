@@ -49,7 +49,7 @@ type Counter struct {
 // OpenCounter starts to count. Threads and processes that these pids start later are counted as well. It needs root (or
 // CAP_PERFMON) and tracefs, which it mounts when it may; the error says what is missing and what to do.
 func OpenCounter(pids []int) (*Counter, error) {
-	if err := CallsAvailable(); err != nil {
+	if _, err := findTracing(); err != nil {
 		return nil, err
 	}
 	names, ids, err := callEvents(tracefs)
@@ -211,25 +211,39 @@ func Calls(ctx context.Context, pids []int, d time.Duration) (map[string]uint64,
 // CallsAvailable is nil where system calls can be counted by name, else the reason why not, with what to do about it. It
 // mounts tracefs where it is missing and this process may.
 func CallsAvailable() error {
-	if b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); err != nil {
-		return errors.New("count system calls: this kernel has no perf events (CONFIG_PERF_EVENTS)")
-	} else if strings.TrimSpace(string(b)) != "-1" && os.Geteuid() != 0 {
-		return errors.New("count system calls: not root; run as root, or `sudo sysctl kernel.perf_event_paranoid=-1` and make tracefs readable")
+	id, err := findTracing()
+	if err != nil {
+		return err
 	}
-	if _, err := eventID(tracefs + "/events/raw_syscalls/sys_enter"); err == nil {
-		return nil
+	fd, err := openTracepoint(id, 0)
+	if err != nil {
+		return fmt.Errorf("count system calls: the kernel refuses a counter (%w); in a container, add CAP_PERFMON and allow perf_event_open", err)
+	}
+	return unix.Close(fd)
+}
+
+// findTracing returns the number of the tracepoint of all calls, and mounts tracefs for it.
+func findTracing() (uint64, error) {
+	if b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); err != nil {
+		return 0, errors.New("count system calls: this kernel has no perf events (CONFIG_PERF_EVENTS)")
+	} else if strings.TrimSpace(string(b)) != "-1" && os.Geteuid() != 0 {
+		return 0, errors.New("count system calls: not root; run as root, or `sudo sysctl kernel.perf_event_paranoid=-1` and make tracefs readable")
+	}
+	if id, err := eventID(tracefs + "/events/raw_syscalls/sys_enter"); err == nil {
+		return id, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("count system calls: %w; run as root", err)
+		return 0, fmt.Errorf("count system calls: %w; run as root", err)
 	}
 	if !slices.Contains(mounts(), tracefs) {
 		if err := unix.Mount("tracefs", tracefs, "tracefs", 0, ""); err != nil {
-			return fmt.Errorf("count system calls: tracefs is not mounted and could not be (%w); as root: mount -t tracefs tracefs %s", err, tracefs)
+			return 0, fmt.Errorf("count system calls: tracefs is not mounted and could not be (%w); as root: mount -t tracefs tracefs %s", err, tracefs)
 		}
 	}
-	if _, err := eventID(tracefs + "/events/raw_syscalls/sys_enter"); err != nil {
-		return errors.New("count system calls: this kernel traces no system calls (CONFIG_FTRACE_SYSCALLS)")
+	id, err := eventID(tracefs + "/events/raw_syscalls/sys_enter")
+	if err != nil {
+		return 0, errors.New("count system calls: this kernel traces no system calls (CONFIG_FTRACE_SYSCALLS)")
 	}
-	return nil
+	return id, nil
 }
 
 func mounts() []string {
