@@ -79,7 +79,6 @@ func newRoamers(cfg Config, h *httpcore.Handler) (*roamers, error) {
 	}
 	s.queue.init()
 	s.wheel.start(s.poller.now)
-	s.env.Handler = h
 	for range cfg.Workers {
 		s.workers = append(s.workers, newRoamWorker(s, h))
 	}
@@ -241,26 +240,18 @@ func (s *roamers) adopt(fd int) {
 	}
 	s.mu.Unlock()
 	if c == nil {
-		c = &roamConn{s: s}
+		c = &roamConn{s: s, closed: true}
 		c.Owner, c.timer.owner = c, c
 	}
-	s.gen++
-	c.begin(fd, s.gen)
-	c.Open(&s.env, c, s.poller.now)
-	s.accepted.Add(1)
-	s.open.Add(1)
-	c.mu.Lock()
-	c.life, c.closed, c.busy, c.news, c.events = s.gen, false, false, 0, 0
-	c.mu.Unlock()
 	for fd >= len(s.conns) {
 		s.conns = append(s.conns, nil)
 	}
 	s.conns[fd] = c
-	c.due = c.Deadline()
-	s.mu.Lock()
-	s.wheel.set(&c.timer, c.due)
-	s.mu.Unlock()
-	if s.poller.watch(fd, c.gen, watchRead) != nil { // no kernel memory
+	s.gen++
+	s.accepted.Add(1)
+	s.open.Add(1)
+	c.open(fd, s.gen)
+	if s.poller.watch(fd, s.gen, watchRead) != nil { // no kernel memory
 		c.tell(newsCut, 0, false)
 	}
 }

@@ -1,28 +1,34 @@
 package servers
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
 	"corelab/httpcore"
 )
 
+// roamYield is how long a worker serves one connection after the other before it lets the loop and the rest of the process
+// have its P. Otherwise they would wait for the runtime's own preemption, 10 ms.
+const roamYield = 200 * time.Microsecond
+
 // roamConn is a connection that passes from worker to worker. It is the Loop of its own Conn: what is posted comes to
-// whoever owns it then.
+// whoever owns it then. It is used again for a later connection; what was posted to the earlier one is still called.
 type roamConn struct {
 	stream // of the owner
 	s      *roamers
 	w      *roamWorker // the owner
 	due    int64       // what the owner believes that timer is set to; 0 for not set
 	timer  entry       // guarded by s.mu
+	life   int32       // as gen, of the loop
 
-	mu     sync.Mutex // guards the letterbox: what follows
-	life   int32      // as gen; the loop alone writes it
-	news   news
-	events uint32 // of epoll
-	posted []func()
-	busy   bool // in the queue or in a worker's hands
-	closed bool
+	mu       sync.Mutex // guards the letterbox: what follows
+	news     news
+	events   uint32 // of epoll
+	accepted int32  // the descriptor, with newsOpen
+	posted   []func()
+	busy     bool // in the queue or in a worker's hands
+	closed   bool // there is no socket, nor one to open
 
 	link *roamConn // the queue's
 }
@@ -31,12 +37,21 @@ type roamConn struct {
 type news uint8
 
 const (
-	newsTimer news = 1 << iota // the timer fired
+	newsOpen  news = 1 << iota // begin with an accepted descriptor
+	newsTimer                  // the timer fired
 	newsAgain                  // the last turn left something to do
 	newsDrain                  // end after what you are doing
 	newsFresh                  // the time for a first request is over
 	newsCut                    // close now
 )
+
+// open gives c an accepted descriptor. Only the loop calls it, for a closed c.
+func (c *roamConn) open(fd int, life int32) {
+	c.life = life
+	c.mu.Lock()
+	c.closed, c.accepted, c.news, c.events = false, int32(fd), newsOpen, 0
+	c.ready(false)
+}
 
 // tell leaves news and events in c's letterbox. batch says that the loop will flush the queue soon.
 func (c *roamConn) tell(n news, events uint32, batch bool) {
@@ -47,6 +62,18 @@ func (c *roamConn) tell(n news, events uint32, batch bool) {
 	}
 	c.news |= n
 	c.events |= events
+	c.ready(batch)
+}
+
+// post leaves a function in c's letterbox.
+func (c *roamConn) post(fire func()) {
+	c.mu.Lock()
+	c.posted = append(c.posted, fire)
+	c.ready(false)
+}
+
+// ready unlocks c, and puts it into the queue unless somebody has it.
+func (c *roamConn) ready(batch bool) {
 	free := !c.busy
 	c.busy = true
 	c.mu.Unlock()
@@ -66,24 +93,14 @@ func (c *roamConn) expired(int64) { c.tell(newsTimer, 0, false) }
 func (c *roamConn) Now() int64 { return c.w.now }
 
 // Post implements httpcore.Loop.
-func (c *roamConn) Post(fire func()) { c.post(0, fire) }
-
-// post is Post for a connection that is still in that life; 0 is any.
-func (c *roamConn) post(life int32, fire func()) {
-	c.mu.Lock()
-	if !c.closed && (life == 0 || c.life == life) {
-		c.posted = append(c.posted, fire)
-	}
-	c.mu.Unlock()
-	c.tell(0, 0, false)
-}
+func (c *roamConn) Post(fire func()) { c.post(fire) }
 
 // Wake implements httpcore.Loop: every turn ends with a look at the Conn, and only the owner wakes it.
 func (c *roamConn) Wake(*httpcore.Conn) {}
 
 // After implements httpcore.Loop.
 func (c *roamConn) After(d time.Duration, fire func(now int64)) httpcore.Timer {
-	t := &roamTimer{c: c, life: c.gen, fire: fire}
+	t := &roamTimer{c: c, fire: fire}
 	t.entry.owner = t
 	c.s.setTimer(&t.entry, c.w.now+int64(d))
 	return t
@@ -93,14 +110,13 @@ func (c *roamConn) After(d time.Duration, fire func(now int64)) httpcore.Timer {
 type roamTimer struct {
 	entry   entry // guarded by s.mu
 	c       *roamConn
-	life    int32
 	fire    func(now int64)
 	stopped bool // of the owner
 }
 
 // expired implements expirer. The loop calls it, under s.mu.
 func (t *roamTimer) expired(int64) {
-	t.c.post(t.life, func() {
+	t.c.post(func() {
 		if !t.stopped {
 			t.fire(t.c.w.now)
 		}
@@ -135,12 +151,18 @@ func newRoamWorker(s *roamers, h *httpcore.Handler) *roamWorker {
 
 // run serves until the queue is closed and empty.
 func (w *roamWorker) run() {
+	yielded := int64(0)
 	for {
 		c := w.s.queue.take()
 		if c == nil {
 			return
 		}
 		w.now = monotonic()
+		if w.now-yielded >= int64(roamYield) {
+			yielded = w.now
+			runtime.Gosched()
+			w.now = monotonic()
+		}
 		w.dates.refresh(&w.env, w.now)
 		w.serve(c)
 		w.tally.publish(&w.env.Count)
@@ -150,32 +172,33 @@ func (w *roamWorker) run() {
 // serve gives c one turn and passes it on.
 func (w *roamWorker) serve(c *roamConn) {
 	c.mu.Lock()
-	n, events, posted := c.news, c.events, c.posted
+	n, events, fd, posted := c.news, c.events, c.accepted, c.posted
 	c.news, c.events = 0, 0
 	if len(posted) > 0 {
 		c.posted, w.posted = w.posted[:0], nil
 	}
 	c.mu.Unlock()
 	c.w = w
-	c.Move(&w.env)
-	for i, fire := range posted {
-		posted[i] = nil
-		fire()
+	if n&newsOpen != 0 {
+		c.begin(int(fd), c.life)
+		c.Open(&w.env, c, w.now)
+		c.due = 0
+	} else if c.fd >= 0 {
+		c.Move(&w.env)
 	}
-	if len(posted) > 0 {
-		w.posted = posted[:0]
-	}
-	how, err := w.turn(c, n, events)
-	if how == turnCloses {
-		w.close(c, err)
-		return
-	}
-	if d := c.Deadline(); d != 0 && (c.due == 0 || d < c.due) {
-		c.due = d
-		w.s.setTimer(&c.timer, d)
+	w.call(posted)
+	again := false
+	if c.fd >= 0 {
+		how, err := w.turn(c, n, events)
+		if how == turnCloses {
+			w.close(c, err)
+		} else {
+			w.setDeadline(c)
+		}
+		again = how == turnAgain
 	}
 	c.mu.Lock()
-	if how == turnAgain {
+	if again {
 		c.news |= newsAgain
 	}
 	c.busy = c.news != 0 || c.events != 0 || len(c.posted) > 0
@@ -183,6 +206,26 @@ func (w *roamWorker) serve(c *roamConn) {
 	c.mu.Unlock()
 	if more {
 		w.s.queue.put(c) // at its end: the others' turn comes first
+	}
+}
+
+// call calls what was posted, and keeps the list for another letterbox.
+func (w *roamWorker) call(posted []func()) {
+	if len(posted) == 0 {
+		return
+	}
+	for i, fire := range posted {
+		posted[i] = nil
+		fire()
+	}
+	w.posted = posted[:0]
+}
+
+// setDeadline sets c's timer earlier if it must fire earlier; a later deadline is seen when it fires.
+func (w *roamWorker) setDeadline(c *roamConn) {
+	if d := c.Deadline(); d != 0 && (c.due == 0 || d < c.due) {
+		c.due = d
+		w.s.setTimer(&c.timer, d)
 	}
 }
 
@@ -214,100 +257,17 @@ func (w *roamWorker) close(c *roamConn, err error) {
 	s := w.s
 	c.Abort(err)
 	c.mu.Lock()
-	c.closed = true
-	clear(c.posted)
-	c.posted = c.posted[:0]
+	c.closed, c.news, c.events = true, 0, 0
 	c.mu.Unlock()
 	closeNow(int(c.fd))
 	c.fd = -1
 	s.mu.Lock()
 	s.wheel.stop(&c.timer)
 	if len(s.spare) < spareConns {
-		s.spare = append(s.spare, c) // from here on it is the loop's
+		s.spare = append(s.spare, c) // from here on the loop may open it
 	}
 	s.mu.Unlock()
 	if s.open.Add(-1) == 0 && s.stopping.Load() || s.paused.Load() {
 		s.wake()
 	}
-}
-
-// roamQueue is the connections that are ready, first come first served. It needs no bound of its own: a connection is in
-// it once.
-type roamQueue struct {
-	mu       sync.Mutex
-	ready    sync.Cond
-	first    *roamConn
-	last     *roamConn
-	sleepers int
-	closed   bool
-
-	batch []*roamConn // of the loop: gathered in this turn
-}
-
-func (q *roamQueue) init() { q.ready.L = &q.mu }
-
-// put adds c. Any goroutine may call it, for a connection that it made busy or owns.
-func (q *roamQueue) put(c *roamConn) {
-	q.mu.Lock()
-	q.add(c)
-	if q.sleepers > 0 {
-		q.ready.Signal()
-	}
-	q.mu.Unlock()
-}
-
-// gather adds c at the next flush, so that a turn's connections cost one lock. Only the loop calls it.
-func (q *roamQueue) gather(c *roamConn) { q.batch = append(q.batch, c) }
-
-// flush adds what was gathered.
-func (q *roamQueue) flush() {
-	if len(q.batch) == 0 {
-		return
-	}
-	q.mu.Lock()
-	for i, c := range q.batch {
-		q.batch[i] = nil
-		q.add(c)
-	}
-	for range min(q.sleepers, len(q.batch)) {
-		q.ready.Signal()
-	}
-	q.mu.Unlock()
-	q.batch = q.batch[:0]
-}
-
-// add appends c. q.mu is held.
-func (q *roamQueue) add(c *roamConn) {
-	c.link = nil
-	if q.first == nil {
-		q.first = c
-	} else {
-		q.last.link = c
-	}
-	q.last = c
-}
-
-// take waits for a connection, which is the caller's then. nil means that the queue is closed and empty.
-func (q *roamQueue) take() *roamConn {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.first == nil {
-		if q.closed {
-			return nil
-		}
-		q.sleepers++
-		q.ready.Wait()
-		q.sleepers--
-	}
-	c := q.first
-	q.first, c.link = c.link, nil
-	return c
-}
-
-// close has take return nil once the queue is empty.
-func (q *roamQueue) close() {
-	q.mu.Lock()
-	q.closed = true
-	q.ready.Broadcast()
-	q.mu.Unlock()
 }
