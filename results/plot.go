@@ -279,7 +279,7 @@ func linesOf(rec *Record, s Scenario, cells []*Cell, f Figure) []line {
 	for _, target := range orderedTargets(&rec.Run, cells) {
 		l := line{name: printable(target.Name)}
 		for _, c := range cells {
-			if c.Scenario != s.Name || c.Target != target.Name || c.Role != RoleRanked || c.Loop != LoopClosed {
+			if c.Scenario != s.Name || c.Target != target.Name || c.Role != RoleRanked || c.Loop != LoopClosed || c.Trials[0].Load.Connections < 1 {
 				continue
 			}
 			if k == nil {
@@ -315,18 +315,12 @@ func overConnections(rec *Record, s Scenario, cells []*Cell) ([]byte, error) {
 	right := newPlot("p99 of the closed loop, ms")
 	left.Y.Min = 0
 	left.Y.Tick.Marker = thousands{}
-	right.Y.Scale, right.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	for _, p := range []*plot.Plot{left, right} {
 		p.X.Label.Text = "connections (hollow: doubtful or ≥)"
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, at
 		lines := plotter.NewGrid()
 		lines.Vertical.Color, lines.Horizontal.Color = gridColour, gridColour
 		p.Add(lines)
-	}
-	for i := range tail {
-		for j := range tail[i].points {
-			tail[i].points[j].Y /= 1e6
-		}
 	}
 	names := map[string]int{}
 	for _, l := range speed {
@@ -337,8 +331,19 @@ func overConnections(rec *Record, s Scenario, cells []*Cell) ([]byte, error) {
 	if err := addLines(left, speed, names, &legend); err != nil {
 		return nil, err
 	}
+	lo, hi := math.Inf(1), 0.0
+	for _, l := range tail {
+		for j := range l.points {
+			l.points[j].Y /= 1e6 // ns to ms
+			lo, hi = min(lo, l.points[j].Y), max(hi, l.points[j].Y)
+		}
+	}
 	if err := addLines(right, tail, names, nil); err != nil {
 		return nil, err
+	}
+	if len(tail) > 0 {
+		right.Y.Scale, right.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		right.Y.Min, right.Y.Max = lo/1.2, hi*1.2 // a range of one value would be widened to zero, which has no logarithm
 	}
 	c := vgsvg.New(plotWidth+legendWide, plotHeight)
 	whole := blank(c, plotWidth+legendWide, plotHeight)
