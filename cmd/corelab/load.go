@@ -29,6 +29,7 @@ type LoadCmd struct {
 	Rate         float64       `help:"Requests per second, whether or not the server keeps up (open loop); without it each connection sends when it was answered (closed loop)."`
 	Poisson      bool          `help:"Random instead of even gaps between the requests of an open loop."`
 	Seed         uint64        `default:"1" help:"Of the random gaps."`
+	Spin         time.Duration `help:"Poll for so long before a request of an open loop is due, instead of sleeping: 100us pays where the generator has a CPU to itself."`
 	Latency      bool          `help:"Print the whole latency distribution."`
 	Header       []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header to send; may be repeated."`
 	Method       string        `short:"m" default:"GET" help:"The request's method."`
@@ -141,7 +142,7 @@ func inProcess(ctx context.Context, name string, s load.Spec, watch *load.Progre
 // spec is what was typed.
 func (c *LoadCmd) spec() (load.Spec, error) {
 	s := load.Spec{URL: c.URL, Method: c.Method, Header: c.Header, Connections: c.Connections, Depth: c.Pipeline, Threads: c.Threads,
-		NewConn: c.NewConn, Rate: c.Rate, Seed: c.Seed, Duration: c.Duration, Warmup: c.Warmup, Timeout: c.Timeout,
+		NewConn: c.NewConn, Rate: c.Rate, Seed: c.Seed, Spin: c.Spin, Duration: c.Duration, Warmup: c.Warmup, Timeout: c.Timeout,
 		CheckEvery: c.CheckEvery, Idle: c.Idle}
 	if c.URL == "" {
 		return s, errors.New("say what to load: corelab load http://127.0.0.1:8080/")

@@ -32,15 +32,11 @@ func (s Spec) CommandLine(generator string) []string {
 	add(s.NewConn, "--new-conn")
 	add(s.Rate > 0, "--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64))
 	add(s.Arrival == ArrivalPoisson, "--poisson", "--seed", strconv.FormatUint(s.Seed, 10))
+	add(s.Spin > 0, "--spin", s.Spin.String())
 	add(s.Idle > 0, "--idle", strconv.Itoa(s.Idle))
 	add(s.CheckEvery != 1, "--check-every="+strconv.Itoa(s.CheckEvery))
-	add(s.Expect != nil && s.Expect.Status != 0, "--expect-status", strconv.Itoa(expectStatus(s)))
-	return argv
-}
-
-func expectStatus(s Spec) int {
-	if s.Expect == nil {
-		return 0
+	if s.Expect != nil {
+		add(s.Expect.Status != 0, "--expect-status", strconv.Itoa(s.Expect.Status))
 	}
-	return s.Expect.Status
+	return argv
 }

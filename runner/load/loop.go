@@ -126,7 +126,7 @@ func (l *loop) idle() int64 {
 		next = min(next, l.end)
 	}
 	if l.arrive != nil && l.phase != draining && !l.free.empty() {
-		next = min(next, l.arrive.due)
+		next = min(next, l.arrive.due-int64(l.spec.Spin))
 	}
 	if next == math.MaxInt64 || next <= l.now {
 		return 0

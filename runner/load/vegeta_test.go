@@ -40,7 +40,7 @@ func TestVegeta(t *testing.T) {
 			if err != nil || r.Errors != tt.want {
 				t.Fatalf("%v, errors %+v, want %+v; the first: %s", err, r.Errors, tt.want, r.Example)
 			}
-			lost := tt.want.Parse
+			lost := tt.want.Parse + tt.want.Read
 			if all := r.Requests + lost; all < 115 || all > 126 || r.CPU <= 0 || r.Latency.P50 <= 0 || r.Latency.P50 > r.Latency.Max {
 				t.Errorf("%d of 125 answered, CPU %v, latency %+v", r.Requests, r.CPU, r.Latency)
 			}
