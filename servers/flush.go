@@ -50,7 +50,7 @@ func (f *flusher) flush(fd int, c *httpcore.Conn) (flushed, error) {
 	if len(f.segments) == 0 {
 		return flushDone, nil
 	}
-	if s := &f.segments[0]; len(f.segments) == 1 && s.File == nil { // nearly every reply
+	if s := &f.segments[0]; len(f.segments) == 1 && s.File == nil && len(s.Bytes) <= turnBytes { // nearly every reply
 		n, errno := f.send(fd, s.Bytes, 0)
 		s.Bytes = nil // hold no reply's memory between turns
 		switch {
@@ -100,8 +100,13 @@ func (f *flusher) write(fd int, segments []httpcore.Segment) (int64, error) {
 	if segments[0].File != nil {
 		return f.writeFile(fd, &segments[0])
 	}
-	k := 1
-	for k < len(segments) && k < maxIovecs && segments[k].File == nil {
+	k, size := 0, 0
+	for k < len(segments) && k < maxIovecs && segments[k].File == nil && size < turnBytes {
+		b := segments[k].Bytes
+		b = b[:min(len(b), turnBytes-size)]
+		f.iovecs[k].Base = &b[0]
+		f.iovecs[k].SetLen(len(b))
+		size += len(b)
 		k++
 	}
 	flags := 0
@@ -111,18 +116,13 @@ func (f *flusher) write(fd int, segments []httpcore.Segment) (int64, error) {
 	var n int
 	var errno unix.Errno
 	if k == 1 {
-		n, errno = f.send(fd, segments[0].Bytes, flags)
+		n, errno = f.send(fd, segments[0].Bytes[:size], flags)
 	} else {
-		for i := range k {
-			b := segments[i].Bytes
-			f.iovecs[i].Base = &b[0]
-			f.iovecs[i].SetLen(len(b))
-		}
 		f.header.Iov = &f.iovecs[0]
 		f.header.SetIovlen(k)
 		n, errno = sendmsg(fd, &f.header, flags, f.block)
-		clear(f.iovecs[:k])
 	}
+	clear(f.iovecs[:k])
 	if errno != 0 {
 		return 0, errno
 	}
@@ -147,7 +147,7 @@ func (f *flusher) writeFile(fd int, s *httpcore.Segment) (int64, error) {
 				return 0, shortFile(s)
 			}
 			return int64(n), nil
-		case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EOVERFLOW, unix.EBADF, unix.EPERM:
+		case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EOVERFLOW, unix.EBADF, unix.EPERM, unix.ESPIPE:
 			// not a file that sendfile reads: copy
 		default:
 			return 0, errno
