@@ -2,8 +2,8 @@ package httpcore
 
 import "math"
 
-// recognise takes note of a field that frames the message or the connection. Dispatch is by the length of the name and
-// its first letter, so that other fields cost next to nothing.
+// recognise takes note of a field that frames the message or the connection. Dispatch is by the length of the name, so
+// that other fields cost next to nothing.
 func (h *Head) recognise(b []byte, f field) *Error {
 	name, value := b[f.name:f.nameEnd], b[f.value:f.valueEnd]
 	switch len(name) {
@@ -40,8 +40,6 @@ func (h *Head) checkFields() *Error {
 		return nil
 	}
 	switch {
-	case h.minor == 0:
-		return errCodingOld // RFC 9112 §6.1: faulty framing, whatever the rest says
 	case h.flags&flagLength != 0:
 		return errCodingBoth // RFC 9112 §6.3: might be request smuggling
 	case h.flags&flagOther != 0:
@@ -100,6 +98,9 @@ func parseLength(b []byte) (n int64, ok bool) {
 // codingField takes a Transfer-Encoding line, RFC 9112 §6.1. Nothing may follow chunked, not even itself, and chunked
 // has no parameters (§7.1). Empty list elements are passed over, RFC 9110 §5.6.1, but not a line without any coding.
 func (h *Head) codingField(value []byte) *Error {
+	if h.minor == 0 {
+		return errCodingOld // RFC 9112 §6.1: faulty framing, whatever the rest says
+	}
 	h.flags |= flagCoding
 	found := false
 	for rest, more := value, true; more; {
