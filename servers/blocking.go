@@ -203,11 +203,6 @@ func (t *thread) look() {
 func (t *thread) converse() error {
 	c := &t.conn
 	for {
-		if t.server.draining.Load() {
-			if over, err := t.stop(); over {
-				return err
-			}
-		}
 		full := false
 		if c.Want()&httpcore.Write != 0 {
 			how, err := t.flush.flush(t.fd, c)
@@ -217,6 +212,11 @@ func (t *thread) converse() error {
 			full = how == flushFull
 		}
 		t.tally.publish(&t.env.Count)
+		if t.server.draining.Load() {
+			if over, err := t.stop(); over {
+				return err
+			}
+		}
 		want := c.Want()
 		switch {
 		case want&httpcore.Close != 0:

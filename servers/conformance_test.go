@@ -314,3 +314,10 @@ func (r *running) accepted() (n uint64) {
 	}
 	return n
 }
+
+// endAtOnce has s serve, and stop at once.
+func endAtOnce(s servers.Server) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.Serve(ctx)
+}

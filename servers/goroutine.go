@@ -265,27 +265,25 @@ func (t *talk) run() {
 func (t *talk) converse() error {
 	c := &t.conn
 	for {
+		full := false
+		if c.Want()&httpcore.Write != 0 {
+			how, err := t.desk.flush.flush(t.fd, c)
+			if how == flushGone {
+				return err
+			}
+			full = how == flushFull
+		}
 		if t.server.draining.Load() {
 			if over, err := t.stop(); over {
 				return err
 			}
 		}
-		if c.Want()&httpcore.Write != 0 {
-			switch how, err := t.desk.flush.flush(t.fd, c); how {
-			case flushGone:
-				return err
-			case flushFull:
-				// Nothing is read while the peer does not take what it asked for.
-				if err := t.wait(forRoom); err != nil {
-					return err
-				}
-				continue
-			case flushMore:
-				continue
-			}
-		}
 		want := c.Want()
+		what := forGone
 		switch {
+		case full:
+			// Nothing is read while the peer does not take what it asked for.
+			what = forRoom
 		case want&httpcore.Close != 0:
 			return nil
 		case want&httpcore.Again != 0:
@@ -294,13 +292,12 @@ func (t *talk) converse() error {
 			continue
 		case want&httpcore.Write != 0:
 			continue
-		case want&httpcore.Linger != 0 && !t.shut:
+		case want&httpcore.Read != 0:
+			what = forBytes
+		}
+		if what != forRoom && want&httpcore.Linger != 0 && !t.shut {
 			t.shut = true
 			shutdownWrite(t.fd)
-		}
-		what := forGone
-		if want&httpcore.Read != 0 {
-			what = forBytes
 		}
 		if err := t.wait(what); err != nil {
 			return err
