@@ -281,10 +281,19 @@ func (o *outcomes) Trial(ctx context.Context, s runner.Step) results.Trial {
 	t := o.Lab.Trial(ctx, s)
 	if ctx.Err() == nil {
 		key := strings.Join([]string{t.Scenario, t.Case, t.Target, t.Role, string(s.Generator)}, " ")
-		sound := t.Error == "" && (t.Load == nil || t.Load.Errors.Length+t.Load.Errors.Body+t.Load.Errors.Parse == 0)
-		o.cells[key] = o.cells[key] || sound
+		o.cells[key] = o.cells[key] || sound(s, t)
 	}
 	return t
+}
+
+// sound says whether the trial found something out: a figure, or that a target cannot hold so many connections.
+func sound(s runner.Step, t results.Trial) bool {
+	if t.Load != nil && t.Load.Errors.Length+t.Load.Errors.Body+t.Load.Errors.Parse > 0 {
+		return false
+	}
+	died := slices.ContainsFunc(t.Warnings, func(w results.Warning) bool { return w.Code == results.WarnDied })
+	crowded := s.Case.Shape.Idle > 0 && t.Wire != nil && !died
+	return t.Error == "" || crowded
 }
 
 func (o *outcomes) failed() (n int) {
