@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -265,145 +263,6 @@ func finish(c *vgsvg.Canvas) ([]byte, error) {
 		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), nil
 }
 
-// line is one target in a picture over connections.
-type line struct {
-	name   string
-	points plotter.XYs
-	hollow []bool
-}
-
-// linesOf are the targets' medians of f in one scenario over the number of connections, under the generator of its first cell.
-func linesOf(rec *Record, s Scenario, cells []*Cell, f Figure) []line {
-	var lines []line
-	var k *Key
-	for _, target := range orderedTargets(&rec.Run, cells) {
-		l := line{name: printable(target.Name)}
-		for _, c := range cells {
-			if c.Scenario != s.Name || c.Target != target.Name || c.Role != RoleRanked || c.Loop != LoopClosed || c.Trials[0].Load.Connections < 1 {
-				continue
-			}
-			if k == nil {
-				k = &c.Key
-			}
-			if c.Generator != k.Generator || c.Placement != k.Placement || slices.ContainsFunc(l.points, func(p plotter.XY) bool {
-				return p.X == float64(c.Trials[0].Load.Connections)
-			}) {
-				continue // two cases with as many connections differ in something else
-			}
-			if e, ok := c.Estimate(f); ok {
-				sound := c.soundness()
-				l.points = append(l.points, plotter.XY{X: float64(c.Trials[0].Load.Connections), Y: e.Median})
-				l.hollow = append(l.hollow, !sound.ranked || !sound.speed)
-			}
-		}
-		if len(l.points) > 0 {
-			lines = append(lines, l)
-		}
-	}
-	return lines
-}
-
-// overConnections draws throughput and p99 side by side over the connections of a scenario's closed loops; nil where all of
-// them have as many.
-func overConnections(rec *Record, s Scenario, cells []*Cell) ([]byte, error) {
-	speed, tail := linesOf(rec, s, cells, Throughput), linesOf(rec, s, cells, P99)
-	at := connectionsOf(speed)
-	if len(at) < 2 {
-		return nil, nil
-	}
-	left := newPlot(printable(s.Name) + ": throughput, req/s")
-	right := newPlot("p99 of the closed loop, ms")
-	left.Y.Min = 0
-	left.Y.Tick.Marker = thousands{}
-	for _, p := range []*plot.Plot{left, right} {
-		p.X.Label.Text = "connections (hollow: doubtful or ≥)"
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, at
-		lines := plotter.NewGrid()
-		lines.Vertical.Color, lines.Horizontal.Color = gridColour, gridColour
-		p.Add(lines)
-	}
-	names := map[string]int{}
-	for _, l := range speed {
-		names[l.name] = len(names)
-	}
-	legend := plot.NewLegend()
-	legend.TextStyle = left.Legend.TextStyle
-	if err := addLines(left, speed, names, &legend); err != nil {
-		return nil, err
-	}
-	lo, hi := math.Inf(1), 0.0
-	for _, l := range tail {
-		for j := range l.points {
-			l.points[j].Y /= 1e6 // ns to ms
-			lo, hi = min(lo, l.points[j].Y), max(hi, l.points[j].Y)
-		}
-	}
-	if err := addLines(right, tail, names, nil); err != nil {
-		return nil, err
-	}
-	if len(tail) > 0 {
-		right.Y.Scale, right.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		right.Y.Min, right.Y.Max = lo/1.2, hi*1.2 // a range of one value would be widened to zero, which has no logarithm
-	}
-	c := vgsvg.New(plotWidth+legendWide, plotHeight)
-	whole := blank(c, plotWidth+legendWide, plotHeight)
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 3 * plotMargin,
-		PadTop: plotMargin, PadBottom: plotMargin, PadLeft: 2 * plotMargin, PadRight: plotMargin}
-	canvases := plot.Align([][]*plot.Plot{{left, right}}, tiles, draw.Crop(whole, 0, -legendWide, 0, 0))
-	left.Draw(canvases[0][0])
-	if len(tail) > 0 {
-		right.Draw(canvases[0][1])
-	}
-	legend.Top, legend.Left, legend.ThumbnailWidth = true, true, 24
-	legend.Draw(draw.Crop(whole, plotWidth+plotMargin, 0, 0, -4*plotMargin))
-	return finish(c)
-}
-
-// connectionsOf are the ticks of the axis: the numbers of connections that were measured.
-func connectionsOf(lines []line) plot.ConstantTicks {
-	var at plot.ConstantTicks
-	for _, l := range lines {
-		for _, p := range l.points {
-			if !slices.ContainsFunc(at, func(t plot.Tick) bool { return t.Value == p.X }) {
-				at = append(at, plot.Tick{Value: p.X, Label: formatCount(p.X)})
-			}
-		}
-	}
-	slices.SortFunc(at, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
-	return at
-}
-
-// addLines draws the lines, each target in the colour and shape of its number, and names them in legend where there is one.
-func addLines(p *plot.Plot, lines []line, numbers map[string]int, legend *plot.Legend) error {
-	filled := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}}
-	hollow := []draw.GlyphDrawer{draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}}
-	for _, l := range lines {
-		n := numbers[l.name]
-		colour := palette[n%len(palette)]
-		drawn, points, err := plotter.NewLinePoints(l.points)
-		if err != nil {
-			return err
-		}
-		drawn.Color, drawn.Width = colour, 1.5
-		if n >= len(palette) {
-			drawn.Dashes = []vg.Length{4, 2}
-		}
-		points.GlyphStyleFunc = func(i int) draw.GlyphStyle {
-			style := draw.GlyphStyle{Color: colour, Radius: 3, Shape: filled[n%len(filled)]}
-			if l.hollow[i] {
-				style.Shape = hollow[n%len(hollow)]
-			}
-			return style
-		}
-		p.Add(drawn, points)
-		if legend != nil {
-			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 3, Shape: filled[n%len(filled)]}
-			legend.Add(l.name, drawn, points)
-		}
-	}
-	return nil
-}
-
 // ratioTicks are ticks at round parts of the reference.
 type ratioTicks struct{}
 
@@ -416,19 +275,6 @@ func (ratioTicks) Ticks(lo, hi float64) []plot.Tick {
 	for v := 0.0; v <= hi; v += step {
 		if v >= lo {
 			ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
-		}
-	}
-	return ticks
-}
-
-// thousands are ticks with commas.
-type thousands struct{}
-
-func (thousands) Ticks(lo, hi float64) []plot.Tick {
-	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
-	for i := range ticks {
-		if ticks[i].Label != "" {
-			ticks[i].Label = formatCount(math.Round(ticks[i].Value))
 		}
 	}
 	return ticks

@@ -28,6 +28,9 @@ func Median(values []float64) (e Estimate, ok bool) {
 	}
 	sample := benchmath.NewSample(append([]float64(nil), values...), &benchmath.DefaultThresholds)
 	s := benchmath.AssumeNothing.Summary(sample, Confidence)
+	if math.IsInf(s.Lo, 0) || math.IsInf(s.Hi, 0) {
+		s.Lo, s.Hi = math.Inf(-1), math.Inf(1) // bounded on one side only is no interval
+	}
 	return Estimate{
 		N: len(values), Median: s.Center, Lo: s.Lo, Hi: s.Hi,
 		Min: sample.Values[0], Max: sample.Values[len(values)-1],
@@ -35,7 +38,7 @@ func Median(values []float64) (e Estimate, ok bool) {
 }
 
 // Bounded reports whether there were rounds enough for an interval.
-func (e Estimate) Bounded() bool { return e.N > 0 && !math.IsInf(e.Lo, 0) && !math.IsInf(e.Hi, 0) }
+func (e Estimate) Bounded() bool { return e.N > 0 && !math.IsInf(e.Lo, 0) }
 
 // Range is the interval, or the range of all rounds where there is none.
 func (e Estimate) Range() (lo, hi float64) {
