@@ -1,3 +1,20 @@
-// Package results is the record of a run, and what is made of it: statistics, tables, plots, Go benchmark format. Tables
-// and plots are pure functions of recorded runs.
+// Package results is the record of a run, and what is made of it.
+//
+//	Create → Writer.Append … Writer.End → run.jsonl → Read → Record
+//	                                                          ├─ Report: report.md, bench.txt, *.svg
+//	                                                          ├─ Summary: the same for a terminal
+//	                                                          └─ ReadmeTable: the block in the README
+//
+// A record is a file of JSON lines: one [Run], a [Trial] for each measurement that was made, failed or was skipped, and an
+// [End]. record.go is its schema. Each line is on the disk before the next trial begins, so that a run which is killed costs
+// the trial under way and nothing else.
+//
+// A [Figure] takes one number from a trial, or says why there is none. A [Cell] is the trials of one target in one case, a
+// round each; an [Estimate] is their median with its interval, and [Paired] that of a ratio taken round by round. [Check]
+// finds what a trial's own figures say against it: Little's law, errors, starved connections, a generator at its limit.
+// Warnings are data: a row that has one says so, and one that [Refuses] is never ranked.
+//
+// The package measures nothing and starts nothing. Everything it makes is a pure function of a record. It never prints a
+// missing figure as zero, never puts closed and open loops into one table, never ranks what its intervals do not prove, and
+// hides no row.
 package results

@@ -13,7 +13,7 @@ type document struct {
 }
 
 // part is one of the types below.
-type part interface{}
+type part any
 
 type (
 	heading struct {
@@ -23,6 +23,7 @@ type (
 	paragraph string
 	list      []string
 	listing   []string // lines of code, kept as they are
+	picture   struct{ file, alt string }
 )
 
 // grid is a table with what stands under it.

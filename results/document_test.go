@@ -75,7 +75,7 @@ func TestTerminalHasAllOfTheReport(t *testing.T) {
 	rec := sample(t)
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	text := squeeze(Summary(rec, 100, false))
-	for _, p := range newDocument(rec).parts {
+	for _, p := range newDocument(rec, nil).parts {
 		g, ok := p.(*grid)
 		if !ok {
 			continue

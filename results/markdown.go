@@ -20,6 +20,8 @@ func (d *document) markdown() string {
 			writeList(&b, p)
 		case listing:
 			writeListing(&b, p)
+		case picture:
+			b.WriteString("![" + escapeMarkdown(p.alt) + "](" + p.file + ")\n")
 		case *grid:
 			writeGrid(&b, p)
 		}

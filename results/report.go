@@ -18,7 +18,7 @@ const (
 
 // Summary is report.md for a terminal that is width columns wide, with colours where colour is set.
 func Summary(rec *Record, width int, colour bool) string {
-	return newDocument(rec).terminal(width, colour)
+	return newDocument(rec, nil).terminal(width, colour)
 }
 
 // Report makes all that is made of a record: report.md, bench.txt and the plots, by file name. It is a pure function of the
@@ -28,7 +28,7 @@ func Report(rec *Record) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files[ReportFile] = []byte(newDocument(rec).markdown())
+	files[ReportFile] = []byte(newDocument(rec, files).markdown())
 	bench, err := Bench(rec)
 	if err != nil {
 		return nil, err
@@ -68,13 +68,19 @@ func replaceFile(path string, b []byte) error {
 	return nil
 }
 
-// newDocument is the report before it is rendered.
-func newDocument(rec *Record) *document {
+// newDocument is the report before it is rendered, with those of its pictures that are among files.
+func newDocument(rec *Record, files map[string][]byte) *document {
 	d := &document{title: "corelab run " + rec.Run.ID}
 	addHead(d, rec)
 	cells := Cells(rec)
 	for _, s := range orderedScenarios(rec) {
 		addScenario(d, rec, s, cells)
+		if t := headlineTable(rec, cells); t != nil && t.key.Scenario == s.Name && files[CostPlot] != nil {
+			d.add(picture{CostPlot, "CPU per request of each target"})
+		}
+		if name := fileWord(s.Name) + connectionsPlot; files[name] != nil {
+			d.add(picture{name, "throughput and p99 over connections"})
+		}
 	}
 	addTargets(d, &rec.Run)
 	return d

@@ -127,7 +127,7 @@ func TestClosedAndOpenNeverShareATable(t *testing.T) {
 	if len(keys) != 2 || keys[0].Loop != LoopClosed || keys[1].Loop != LoopOpen {
 		t.Fatalf("tables %v", keys)
 	}
-	if text := newDocument(rec).markdown(); !strings.Contains(text, "### open loop, corelab, placement one") || !strings.Contains(text, "### closed loop, wrk, placement one") {
+	if text := newDocument(rec, nil).markdown(); !strings.Contains(text, "### open loop, corelab, placement one") || !strings.Contains(text, "### closed loop, wrk, placement one") {
 		t.Error("the two tables are not told apart")
 	}
 }
@@ -164,18 +164,18 @@ func TestReportsOfUnfinishedRuns(t *testing.T) {
 	rec := sample(t)
 	rec.Torn = "line 9 is torn"
 	rec.End.Trials = len(rec.Trials) + 1
-	text := newDocument(rec).markdown()
+	text := newDocument(rec, nil).markdown()
 	for _, want := range []string{"THE RECORD LACKS TRIALS", "line 9 is torn"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not say %q", want)
 		}
 	}
 	rec.End.Interrupted = true
-	if !strings.Contains(newDocument(rec).markdown(), "interrupted after 9m31s") {
+	if !strings.Contains(newDocument(rec, nil).markdown(), "interrupted after 9m31s") {
 		t.Error("the report does not say that the run was interrupted")
 	}
 	rec.End = nil
-	if !strings.Contains(newDocument(rec).markdown(), "NOT WHOLE: the run was killed") {
+	if !strings.Contains(newDocument(rec, nil).markdown(), "NOT WHOLE: the run was killed") {
 		t.Error("the report does not say that the run was killed")
 	}
 	empty := &Record{Run: Run{ID: "x", Scenarios: []Scenario{{Name: "plaintext"}}}}

@@ -28,6 +28,9 @@ func (d *document) terminal(width int, colour bool) string {
 	s := &screen{width: max(width, MinWidth), colour: colour}
 	s.line(styleBold, printable(d.title))
 	for _, p := range d.parts {
+		if _, ok := p.(picture); ok {
+			continue
+		}
 		s.b.WriteByte('\n')
 		switch p := p.(type) {
 		case heading:
