@@ -31,7 +31,6 @@ type plan struct {
 	request []byte // of one write
 	want    *wanted
 	begin   int64 // of the window, monotonic ns
-	end     int64
 	stop    *atomic.Bool
 	watch   *Progress // may be nil
 }
@@ -56,6 +55,7 @@ type loop struct {
 	flying  int   // connections with something in flight
 	unready int   // connections never opened so far: they come first, from the end of conns
 	begun   int64 // of the window, as it was
+	last    int64 // of the window: nothing that is due then or later is sent
 	ended   int64
 	clocks  [2]instant // loop 0: at the begin and the end of the window
 	others  [2][]time.Duration
@@ -83,7 +83,7 @@ func newLoop(p *plan, index, connections int) (*loop, error) {
 // run loads the server until the end of the window, or until stop. The caller closes the loop afterwards.
 func (l *loop) run() {
 	l.now = now()
-	l.tick, l.reopen = l.now, math.MaxInt64
+	l.tick, l.reopen, l.last = l.now, math.MaxInt64, math.MaxInt64
 	if l.spec.Rate > 0 {
 		l.arrive = newArrivals(l.spec, l.index, l.begin-int64(l.spec.Warmup))
 	}
@@ -123,7 +123,7 @@ func (l *loop) idle() int64 {
 	case warming:
 		next = min(next, l.begin)
 	case measuring:
-		next = min(next, l.end)
+		next = min(next, l.last)
 	}
 	if l.arrive != nil && l.phase != draining && !l.free.empty() {
 		next = min(next, l.arrive.due-int64(l.spec.Spin))
@@ -140,7 +140,8 @@ func (l *loop) turn() bool {
 	stopped := l.stop.Load()
 	switch {
 	case l.phase == warming && (l.now >= l.begin || stopped):
-		l.phase, l.begun = measuring, l.now
+		// A loop that begins late measures as long as the others.
+		l.phase, l.begun, l.last = measuring, l.now, l.now+int64(l.spec.Duration)
 		l.tally.reset()
 		for i := range l.conns {
 			l.conns[i].answered = 0
@@ -149,7 +150,7 @@ func (l *loop) turn() bool {
 			l.clocks[0] = readInstant(l.spec.Observe, l.others[0])
 		}
 		return stopped && l.finish()
-	case l.phase == measuring && (l.now >= l.end || stopped):
+	case l.phase == measuring && (l.now >= l.last || stopped):
 		return l.finish()
 	case l.phase == draining:
 		over := l.now-l.ended >= int64(min(l.spec.Timeout, drainMax))
@@ -173,7 +174,7 @@ func (l *loop) finish() bool {
 	}
 	// What became due while the window ended is not left behind.
 	l.sendDue()
-	l.tally.unsent = l.arrive.until(l.begun, min(l.end, l.ended))
+	l.tally.unsent = l.arrive.until(l.begun, min(l.last, l.ended))
 	l.phase = draining
 	return l.stop.Load() && l.turn()
 }
@@ -233,7 +234,7 @@ func (l *loop) sendDue() {
 		if c == nil {
 			return
 		}
-		if l.arrive.due >= l.end {
+		if l.arrive.due >= l.last {
 			l.free.push(c)
 			return
 		}

@@ -144,7 +144,6 @@ func (p *plan) drive(ctx context.Context, loops []*loop) {
 	}
 	defer context.AfterFunc(ctx, func() { p.stop.Store(true) })()
 	p.begin = now() + int64(p.spec.Warmup)
-	p.end = p.begin + int64(p.spec.Duration)
 	if p.spec.Announce {
 		// Whoever reads the server from outside does so in the same seconds.
 		begin := time.Now().Add(p.spec.Warmup)
@@ -210,7 +209,7 @@ func (p *plan) result(loops []*loop) (Result, error) {
 	first := loops[0]
 	r := Result{
 		Load: results.Load{
-			Generator: corelabName, Command: s.CommandLine(corelabName), Loop: s.Loop(), Connections: s.Connections, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
+			Generator: corelabName, Command: s.CommandLine(corelabName), Loop: s.Loop(), Connections: s.Connections, Reconnect: s.NewConn, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
 			Elapsed: time.Duration(elapsed / int64(len(loops))), Requests: sum.requests, BytesIn: sum.bytesIn, BytesOut: sum.bytesOut,
 			Errors: sum.byKind(), Late: sum.late, LateMax: time.Duration(sum.lateMax), Starved: starved,
 			Checked: sum.checked, CheckEvery: max(s.CheckEvery, 0), Unsent: sum.unsent, PerConn: spread(counts),

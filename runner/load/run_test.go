@@ -60,12 +60,9 @@ func TestEveryPlantedErrorIsCounted(t *testing.T) {
 				// Behind a good answer, bytes that are no answer are a body that was too long.
 				s.NewConn = strings.HasPrefix(tt.plant, "SSH")
 			}
-			r := run(t, s)
+			r := p.load(t, s, 300)
 			if r.Errors != tt.want {
 				t.Errorf("errors %+v, want %+v; the first: %s", r.Errors, tt.want, r.Example)
-			}
-			if p.requests.Load() < 100 {
-				t.Fatalf("only %d requests came: not all of the planted ones", p.requests.Load())
 			}
 			lost := tt.want.Read + tt.want.Parse
 			if max := uint64(p.requests.Load()) - lost; r.Requests > max || r.Requests+uint64(s.Connections) < max {
@@ -88,7 +85,7 @@ func TestPipelining(t *testing.T) {
 	})
 	s := p.spec()
 	s.Depth = 16
-	r := run(t, s)
+	r := p.load(t, s, 400)
 	if r.Errors != (results.Errors{Body: 10}) || r.Requests < 100 || r.Depth != 16 {
 		t.Errorf("errors %+v, %d requests, depth %d", r.Errors, r.Requests, r.Depth)
 	}
@@ -108,7 +105,7 @@ func TestPipelinedRequestsBehindACloseAreSentAgain(t *testing.T) {
 	})
 	s := p.spec()
 	s.Depth = 4
-	if r := run(t, s); r.Errors.Total() != r.Errors.Read || r.Requests < 100 {
+	if r := p.load(t, s, 400); r.Errors.Total() != r.Errors.Read || r.Requests < 100 {
 		t.Errorf("errors %+v (%s), %d requests", r.Errors, r.Example, r.Requests)
 	}
 }
@@ -126,7 +123,7 @@ func TestConnectionPerRequest(t *testing.T) {
 		s := p.spec()
 		s.NewConn, s.Rate = true, rate
 		before, conns := p.requests.Load(), p.conns.Load()
-		r := run(t, s)
+		r := p.load(t, s, 100)
 		asked, opened := p.requests.Load()-before, p.conns.Load()-conns
 		if r.Errors.Total() != 0 || r.Requests < 50 || opened < asked {
 			t.Errorf("rate %v: errors %+v (%s), %d requests, %d asked on %d connections", rate, r.Errors, r.Example, r.Requests, asked, opened)
@@ -159,8 +156,8 @@ func TestMethodsAndBodies(t *testing.T) {
 				u.write(tt.answer)
 			})
 			s := tt.spec
-			s.URL, s.Connections, s.Duration = p.url, 2, 100*time.Millisecond
-			r := run(t, s)
+			s.URL, s.Connections, s.Duration, s.Timeout = p.url, 2, 20*time.Second, 10*time.Second
+			r := p.load(t, s, 50)
 			if r.Errors.Total() != 0 || r.Requests == 0 {
 				t.Errorf("%d requests, errors %+v: %s", r.Requests, r.Errors, r.Example)
 			}
@@ -184,12 +181,12 @@ func TestTheFirstRightAnswerIsTheReference(t *testing.T) {
 	})
 	s := p.spec()
 	s.Expect = nil
-	r := run(t, s)
+	r := p.load(t, s, 300)
 	if r.Errors != (results.Errors{Status: 4, Body: 10}) || r.Reference != "200, 13 bytes" {
 		t.Errorf("errors %+v, reference %q", r.Errors, r.Reference)
 	}
 	s.CheckEvery = -1
-	if r = run(t, s); r.Errors.Total() != 0 || r.Checked != 0 || r.Reference != "" {
+	if r = p.load(t, s, 100); r.Errors.Total() != 0 || r.Checked != 0 || r.Reference != "" {
 		t.Errorf("without a check: errors %+v, %d checked, reference %q", r.Errors, r.Checked, r.Reference)
 	}
 }
@@ -198,7 +195,7 @@ func TestOneBodyInSoManyIsCompared(t *testing.T) {
 	p := plant(t, func(u *turn) { u.write(answer(200, "Hello, Wurld!")) })
 	s := p.spec()
 	s.CheckEvery = 8
-	r := run(t, s)
+	r := p.load(t, s, 300)
 	if r.Checked != r.Requests/8 || r.Errors.Body != r.Checked || r.CheckEvery != 8 || r.Checked == 0 {
 		t.Errorf("%d requests, %d checked, %d wrong", r.Requests, r.Checked, r.Errors.Body)
 	}
@@ -216,7 +213,7 @@ func TestConnectionsThatAreNeverAnswered(t *testing.T) {
 		})
 		s := p.spec()
 		s.Connections, s.Rate = 8, rate
-		r := run(t, s)
+		r := p.load(t, s, 150)
 		if r.Starved != 5 || r.Errors.Total() != 0 || r.Requests < 50 || r.GivenUp < 5 {
 			t.Errorf("rate %v: %d starved, errors %+v, %d requests, %d given up", rate, r.Starved, r.Errors, r.Requests, r.GivenUp)
 		}
@@ -233,11 +230,14 @@ func TestTimeouts(t *testing.T) {
 			u.closed = true
 			return
 		}
+		if u.n > 100 { // the last of the planted ones have time to be missed
+			<-time.After(20 * time.Millisecond)
+		}
 		u.write(good)
 	})
 	s := p.spec()
-	s.Timeout, s.Duration = 50*time.Millisecond, 500*time.Millisecond
-	if r := run(t, s); r.Errors != (results.Errors{Timeout: 10}) || r.Starved != 0 {
+	s.Timeout = 300 * time.Millisecond
+	if r := p.load(t, s, 200); r.Errors != (results.Errors{Timeout: 10}) || r.Starved != 0 {
 		t.Errorf("errors %+v, %d starved", r.Errors, r.Starved)
 	}
 }
@@ -253,7 +253,7 @@ func TestReset(t *testing.T) {
 		}
 		u.write(good)
 	})
-	if r := run(t, p.spec()); r.Errors != (results.Errors{Read: 10}) {
+	if r := p.load(t, p.spec(), 300); r.Errors != (results.Errors{Read: 10}) {
 		t.Errorf("errors %+v", r.Errors)
 	}
 }
@@ -275,15 +275,20 @@ func TestOpenLoopCountsFromDue(t *testing.T) {
 	s := p.spec()
 	s.Connections, s.Rate, s.Duration = 2, rate, time.Second
 	r := run(t, s)
-	if r.Errors.Total() != 0 || r.Requests < 490 || r.Unsent != 0 {
+	if all := r.Requests + r.Unsent + uint64(s.Connections); r.Errors.Total() != 0 || all < 499 || all > 510 {
 		t.Fatalf("%d requests, %d unsent, errors %+v", r.Requests, r.Unsent, r.Errors)
 	}
-	// A fifth of the requests were due in the stall and waited 100 ms on average, the first ones nearly all of it.
-	if r.Latency.P99 < 180*time.Millisecond || r.Latency.P99 > 260*time.Millisecond || r.Latency.Mean < 15*time.Millisecond {
-		t.Errorf("from due: p99 %v, mean %v", r.Latency.P99, r.Latency.Mean)
+	// A stall of S in a window of T has the quantile S-(1-q)T from due, and the mean S²/2T; a crowded machine only adds to it.
+	for _, q := range []struct {
+		name      string
+		got, want time.Duration
+	}{{"p99", r.Latency.P99, stall - s.Duration/100}, {"p90", r.Latency.P90, stall - s.Duration/10}, {"mean", r.Latency.Mean, 20 * time.Millisecond}} {
+		if q.got < q.want*95/100 || q.got > q.want+150*time.Millisecond {
+			t.Errorf("from due: %s %v, want %v", q.name, q.got, q.want)
+		}
 	}
-	if r.Service.P99 > 100*time.Millisecond {
-		t.Errorf("from sent: p99 %v: only two requests were in flight in the stall", r.Service.P99)
+	if r.Service.P90 > r.Latency.P90/2 {
+		t.Errorf("from sent: p90 %v: only two requests were in flight in the stall", r.Service.P90)
 	}
 	if r.Late < 80 || r.LateMax < 150*time.Millisecond {
 		t.Errorf("%d sent late, %v at worst", r.Late, r.LateMax)
@@ -298,7 +303,7 @@ func TestOpenLoopBeyondTheServersCapacity(t *testing.T) {
 	s := p.spec()
 	s.Connections, s.Rate, s.Duration = 1, 1000, 500*time.Millisecond
 	r := run(t, s)
-	if r.Requests > 50 || r.Requests < 20 || r.Requests+r.Unsent < 498 || r.Requests+r.Unsent > 501 {
+	if all := r.Requests + r.Unsent; r.Requests > 50 || r.Requests < 5 || all < 498 || all > 501 {
 		t.Errorf("%d answered, %d unsent, of 500 due", r.Requests, r.Unsent)
 	}
 	if r.Latency.Max < 300*time.Millisecond {
@@ -311,12 +316,13 @@ func TestArrivalsKeepTheRate(t *testing.T) {
 	for _, arrival := range []string{ArrivalConstant, ArrivalPoisson} {
 		s := p.spec()
 		s.Rate, s.Arrival, s.Threads, s.Seed, s.Warmup, s.Connections = 800, arrival, 2, 7, 50*time.Millisecond, 16
+		s.Duration = 250 * time.Millisecond
 		r := run(t, s)
-		// 200 are due; Poisson's standard deviation is 14.
-		if slack := uint64(60); r.Requests < 200-slack || r.Requests > 200+slack || r.Errors.Total() != 0 {
-			t.Errorf("%s: %d requests, errors %+v", arrival, r.Requests, r.Errors)
+		// 200 are due; Poisson's standard deviation is 14. What a crowded machine delayed before the window is answered in it.
+		if due := r.Latency.Count + r.Unsent; due < 140 || due > 260 || r.Errors.Total() != 0 {
+			t.Errorf("%s: %d requests of the window, errors %+v", arrival, due, r.Errors)
 		}
-		if r.Loop != LoopOpen || r.Arrival != arrival || r.Latency.Count < r.Requests-20 {
+		if r.Loop != LoopOpen || r.Arrival != arrival || r.Requests == 0 {
 			t.Errorf("%s: %+v", arrival, r.Load)
 		}
 	}
@@ -329,7 +335,7 @@ func TestWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := p.spec()
-	s.Warmup, s.Threads, s.Connections = 50*time.Millisecond, 2, 5
+	s.Warmup, s.Threads, s.Connections, s.Duration = 50*time.Millisecond, 2, 5, 250*time.Millisecond
 	s.Observe = []int{os.Getpid(), other.Process.Pid, 0x3ffffff}
 	watch := new(Progress)
 	r, err := Run(t.Context(), s, watch)
@@ -339,11 +345,8 @@ func TestWindow(t *testing.T) {
 	if err := errors.Join(other.Process.Kill(), ignoreExit(other.Wait())); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []time.Duration{r.End.Sub(r.Begin), r.Elapsed} {
-		// The window begins and ends when a loop sees that it is time.
-		if slack := s.Duration / 5; d < s.Duration-slack || d > s.Duration+slack {
-			t.Errorf("window of %v, asked for %v", d, s.Duration)
-		}
+	if r.Elapsed < s.Duration || r.End.Sub(r.Begin) < s.Duration*9/10 {
+		t.Errorf("window of %v, elapsed %v, asked for %v", r.End.Sub(r.Begin), r.Elapsed, s.Duration)
 	}
 	if r.CPU <= 0 || len(r.Observed) != 3 || r.Observed[0] <= 0 || r.Observed[1] != 0 || r.Observed[2] != -1 {
 		t.Errorf("own CPU %v, observed %v", r.CPU, r.Observed)
@@ -378,7 +381,7 @@ func TestIdleConnections(t *testing.T) {
 	p := plant(t, func(u *turn) { u.write(good) })
 	s := p.spec()
 	s.Idle = 20
-	if r := run(t, s); r.IdleOpen != 20 || p.conns.Load() != 24 || r.Errors.Total() != 0 {
+	if r := p.load(t, s, 50); r.IdleOpen != 20 || p.conns.Load() != 24 || r.Errors.Total() != 0 {
 		t.Errorf("%d of %d connections idle, errors %+v", r.IdleOpen, p.conns.Load(), r.Errors)
 	}
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,6 +41,8 @@ type planted struct {
 	url      string
 	requests atomic.Int64
 	conns    atomic.Int64
+	enough   atomic.Int64                       // the request that ends the load
+	end      atomic.Pointer[context.CancelFunc] // how
 }
 
 // plant starts a server on a free port, until the test ends. It reads requests whole, bodies too, and one after the other.
@@ -80,6 +83,9 @@ func (p *planted) serve(c net.Conn, id int64, behave func(*turn)) {
 			}
 		}
 		t := &turn{n: p.requests.Add(1), conn: id, w: c, req: req}
+		if t.n == p.enough.Load() {
+			(*p.end.Load())()
+		}
 		behave(t)
 		if t.closed {
 			return
@@ -87,13 +93,35 @@ func (p *planted) serve(c net.Conn, id int64, behave func(*turn)) {
 	}
 }
 
-// spec is a short load on few connections.
+// spec is a load on few connections. It lasts until enough requests came, so that a crowded machine only takes longer.
 func (p *planted) spec() Spec {
-	return Spec{URL: p.url, Connections: 4, Duration: 250 * time.Millisecond, Timeout: 2 * time.Second,
+	return Spec{URL: p.url, Connections: 4, Duration: 20 * time.Second, Timeout: 10 * time.Second,
 		Expect: &Expect{Status: 200, Body: []byte(goodBody)}}
 }
 
-// run loads and fails the test on an operating error.
+// context ends with the request of that number, counted from now.
+func (p *planted) context(t *testing.T, enough int64) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	p.end.Store(&cancel)
+	p.enough.Store(p.requests.Load() + enough)
+	return ctx
+}
+
+// load runs our generator until so many requests came.
+func (p *planted) load(t *testing.T, s Spec, enough int64) Result {
+	t.Helper()
+	r, err := Run(p.context(t, enough), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Elapsed > 15*time.Second {
+		t.Fatalf("only %d of %d requests came", p.requests.Load(), p.enough.Load())
+	}
+	return r
+}
+
+// run loads for the whole duration and fails the test on an operating error.
 func run(t *testing.T, s Spec) Result {
 	t.Helper()
 	r, err := Run(t.Context(), s, nil)

@@ -225,7 +225,7 @@ func (a *attack) result() Result {
 	elapsed := a.end.wall.Sub(a.begin.wall)
 	r := Result{
 		Load: results.Load{
-			Generator: vegetaName, Command: s.CommandLine(vegetaName), Loop: LoopOpen, Connections: s.Connections, Depth: 1, Rate: s.Rate, Arrival: ArrivalConstant,
+			Generator: vegetaName, Command: s.CommandLine(vegetaName), Loop: LoopOpen, Connections: s.Connections, Reconnect: s.NewConn, Depth: 1, Rate: s.Rate, Arrival: ArrivalConstant,
 			Elapsed: elapsed, Requests: a.requests, BytesIn: a.metrics.BytesIn.Total, BytesOut: a.metrics.BytesOut.Total,
 			Errors: a.errors, Checked: a.checked, CheckEvery: max(s.CheckEvery, 0),
 		},

@@ -141,25 +141,40 @@ func TestARunMakesNoGarbage(t *testing.T) {
 		if s.NewConn {
 			s.Duration /= 2
 		}
-		p, err := newPlan(s.Filled(), nil)
-		if err != nil {
-			t.Fatal(err)
+		// A crowded machine may need more than one window for enough requests.
+		for tries := 10; ; tries-- {
+			requests, allocs := countAllocs(t, s)
+			if requests < 500 && tries > 0 {
+				continue
+			}
+			// Starting the loops has its fixed cost; what a request cost would multiply.
+			if requests < 500 || allocs > 100 {
+				t.Errorf("%s: %d allocations for %d requests", name, allocs, requests)
+			}
+			break
 		}
-		loops, err := p.loops()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		p.drive(t.Context(), loops)
-		runtime.ReadMemStats(&after)
-		// Starting the loops has its fixed cost; what a request cost would multiply.
-		done := loops[0].tally
-		if n := after.Mallocs - before.Mallocs; n > 100 || done.requests < 500 || done.example != "" {
-			t.Errorf("%s: %d allocations for %d requests; errors: %s", name, n, done.requests, done.example)
-		}
-		loops[0].close()
 	}
+}
+
+// countAllocs loads once and counts what was allocated between the begin and the end of the loops.
+func countAllocs(t *testing.T, s Spec) (requests, allocs uint64) {
+	p, err := newPlan(s.Filled(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loops, err := p.loops()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loops[0].close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p.drive(t.Context(), loops)
+	runtime.ReadMemStats(&after)
+	if done := loops[0].tally; done.example != "" {
+		t.Errorf("an error: %s", done.example)
+	}
+	return loops[0].tally.requests, after.Mallocs - before.Mallocs
 }
 
 // BenchmarkAgainstWrk compares what a request costs us and wrk: both and the server share one CPU, one after the other, round
