@@ -494,7 +494,7 @@ func (h *Head) ExpectContinue() bool { return h.flags&flagContinue != 0 }
 // Field returns the value of the first field line of that name, in any case, and whether there is one.
 func (h *Head) Field(name string) ([]byte, bool) {
 	for _, f := range h.fields {
-		if int(f.nameEnd-f.name) == len(name) && equalFold(h.buf[f.name:f.nameEnd], name) {
+		if equalFold(h.buf[f.name:f.nameEnd], name) {
 			return h.slice(f.value, f.valueEnd), true
 		}
 	}

@@ -130,6 +130,7 @@ func parseHead(in []byte, l *Limits, cut cuts) string {
 		last = bytes.Clone(in[:end])
 		n, err := h.Parse(last, l)
 		if err != nil {
+			describeHead(&h) // what there is of a refused head can be read
 			return fmt.Sprintf("%d %s\n", err.Status, err.Reason)
 		}
 		if n > 0 {
@@ -137,6 +138,7 @@ func parseHead(in []byte, l *Limits, cut cuts) string {
 			return describeHead(&h) + describeRest(in[n:])
 		}
 	}
+	describeHead(&h)
 	return "more\n"
 }
 
@@ -195,6 +197,9 @@ func TestHeadReset(t *testing.T) {
 		}
 		if h.Len() != len(in) || h.NumFields() != 40 {
 			t.Fatalf("%d bytes and %d fields", h.Len(), h.NumFields())
+		}
+		if n, err := h.Parse(in, &DefaultLimits); n != len(in) || err != nil {
+			t.Fatalf("Parse of a whole head: %d, %v", n, err)
 		}
 		h.Reset()
 		if got := describeHead(&h); got != " HTTP/1.0 name=\n" {

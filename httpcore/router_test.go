@@ -92,6 +92,7 @@ func TestRouter(t *testing.T) {
 		{"GET", "/%2f", "GET /%2f"},
 		{"GET", "/%2F", ""},
 		{"PUT", "/deep/1/2/3/4/5/6/7/8/9", "PUT /deep/:a/:b/:c/:d/:e/:f/:g/*h a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=8/9"},
+		{"GET", "/\xc3", ""},
 		{"GET", "", ""},
 		{"GET", "*", ""},
 	} {
@@ -101,6 +102,22 @@ func TestRouter(t *testing.T) {
 	}
 	if got, want := r.Allow(), "GET, HEAD, POST, PUT, DELETE, OPTIONS, REPORT"; got != want {
 		t.Errorf("Allow: %q, want %q", got, want)
+	}
+}
+
+func TestParams(t *testing.T) {
+	r := newRouter(t, "GET /a/:x/*rest")
+	path := []byte("/a/1/")
+	var p params
+	r.find(MethodGet, path, &p)
+	if x := p.get(path, "x"); string(x) != "1" || cap(x) != 1 {
+		t.Errorf("x is %q with room for %d", x, cap(x))
+	}
+	if rest := p.get(path, "rest"); rest == nil || len(rest) != 0 {
+		t.Errorf("rest is %q", rest)
+	}
+	if none := p.get(path, "none"); none != nil {
+		t.Errorf("none is %q", none)
 	}
 }
 
