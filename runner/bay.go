@@ -219,8 +219,7 @@ func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
 	b.cpus = len(cpus)
 	b.ceilings, b.refs, b.heads, b.broken = map[string]float64{}, map[bar]target.Expect{}, map[Request]reference{}, map[string]error{}
 	order := slices.Clone(b.Order)
-	// nginx comes first, so that its heads are the reference.
-	slices.SortStableFunc(order, func(x, y string) int { return btoi(y == "nginx") - btoi(x == "nginx") })
+	slices.SortStableFunc(order, func(x, y string) int { return b.apart(x) - b.apart(y) })
 	for _, name := range order {
 		if err := b.inspect(ctx, name, p); err != nil && ctx.Err() == nil {
 			b.broken[name] = err
@@ -240,11 +239,16 @@ func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
 	return out, nil
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
+// apart is how far a target is from being what others' heads are held against: nginx is, or else a core that answers as
+// all do.
+func (b *Bay) apart(name string) int {
+	switch spec := b.Targets[name]; {
+	case name == "nginx":
+		return 0
+	case spec.Limit(), spec.LacksFeature(string(KeepAlive)) != "":
+		return 2
 	}
-	return 0
+	return 1
 }
 
 func (b *Bay) inspect(ctx context.Context, name string, p *Plan) error {

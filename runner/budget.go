@@ -35,8 +35,19 @@ func wholeSeconds(d time.Duration) time.Duration {
 	return max((d+wrkSecond-1)/wrkSecond, 1) * wrkSecond
 }
 
-// Estimate is how long the whole plan takes.
-func (p *Plan) Estimate() time.Duration { return total(p.Steps()) }
+// Estimate is how long the whole plan takes, whatever the order.
+func (p *Plan) Estimate() time.Duration {
+	sum := total(p.ceilings())
+	for _, c := range p.courses {
+		for _, k := range c.cases {
+			sum += time.Duration(c.rounds) * total(c.steps(k, p, 1))
+		}
+	}
+	if p.ask.Calls {
+		sum += total(p.observed())
+	}
+	return sum
+}
 
 func total(steps []Step) (sum time.Duration) {
 	for _, s := range steps {
@@ -158,7 +169,7 @@ func (p *Plan) changes(before []course) []string {
 	for _, b := range before {
 		i := slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario == b.scenario })
 		if i < 0 {
-			out = append(out, b.scenario.Name+": left out")
+			out = append(out, "to fit the budget: "+b.scenario.Name+": left out")
 			continue
 		}
 		c := p.courses[i]
@@ -177,7 +188,7 @@ func (p *Plan) changes(before []course) []string {
 			parts = append(parts, "without "+strings.Join(names, ", "))
 		}
 		if parts != nil {
-			out = append(out, b.scenario.Name+": "+strings.Join(parts, ", "))
+			out = append(out, "to fit the budget: "+b.scenario.Name+": "+strings.Join(parts, ", "))
 		}
 	}
 	return out
@@ -219,7 +230,7 @@ func (p *Plan) Describe() string {
 		}
 	}
 	for _, n := range p.Notes {
-		b.WriteString("  to fit the budget: " + n + "\n")
+		b.WriteString("  " + n + "\n")
 	}
 	return b.String()
 }

@@ -126,7 +126,7 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 		exactly(&server, *serverCPU)
 	}
 	if clientCPU != nil {
-		t.Missing = without(t.Missing, "client cpu_ns")
+		t.Missing = without(without(t.Missing, "client"), "client cpu_ns")
 		exactly(&client, *clientCPU)
 	}
 	server.Elapsed, client.Elapsed = window, window

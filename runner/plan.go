@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"corelab/results"
@@ -86,8 +87,12 @@ func NewPlan(scenarios []*Scenario, entrants []Entrant, ask Ask) (*Plan, error) 
 	used := map[string]bool{}
 	for _, s := range scenarios {
 		c, err := newCourse(s, ask, used)
-		if err != nil {
+		if err != nil && len(scenarios) == 1 {
 			return nil, err
+		}
+		if err != nil {
+			p.Notes = append(p.Notes, "left out: "+err.Error())
+			continue
 		}
 		if c != nil {
 			p.courses = append(p.courses, c)
@@ -99,7 +104,7 @@ func NewPlan(scenarios []*Scenario, entrants []Entrant, ask Ask) (*Plan, error) 
 		}
 	}
 	if len(p.courses) == 0 {
-		return nil, fmt.Errorf("nothing to measure: none of the scenarios has a part in the plan %q", ask.Plan)
+		return nil, fmt.Errorf("nothing to measure: none of the scenarios has a part in the plan %q%s", ask.Plan, strings.Join(append([]string{""}, p.Notes...), "; "))
 	}
 	return p, nil
 }

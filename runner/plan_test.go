@@ -220,6 +220,12 @@ func TestEstimate(t *testing.T) {
 	if got := p.Estimate(); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	for _, name := range PlanNames {
+		p := newPlan(t, Ask{Plan: name, WarmUp: -1, Calls: true})
+		if got, want := p.Estimate(), total(p.Steps()); got != want {
+			t.Errorf("%s is estimated at %v, its steps at %v", name, got, want)
+		}
+	}
 	for d, want := range map[time.Duration]time.Duration{0: time.Second, 200 * time.Millisecond: time.Second, time.Second: time.Second, 1001 * time.Millisecond: 2 * time.Second} {
 		if got := wholeSeconds(d); got != want {
 			t.Errorf("wrk is told %v for %v", got, d)
@@ -238,12 +244,27 @@ func TestAsks(t *testing.T) {
 		}
 	}
 	for name, ask := range map[string]Ask{
-		"unknown case":       {Cases: []string{"connections=51"}},
-		"unknown plan":       {Plan: "fast"},
-		"wrk in an open one": {Generator: ByWrk},
+		"unknown case": {Cases: []string{"connections=51"}},
+		"unknown plan": {Plan: "fast"},
 	} {
 		if _, err := NewPlan(everything(t), field, ask); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+	// What a generator cannot do is an error of a scenario that was named alone, and said of one among others.
+	all := everything(t)
+	for _, s := range all {
+		if _, err := NewPlan([]*Scenario{s}, field, Ask{Generator: ByWrk}); (err != nil) != (s.Name == "latency" || s.Name == "churn" || s.Name == "idle") {
+			t.Errorf("%s by wrk: %v", s.Name, err)
+		}
+	}
+	p = newPlan(t, Ask{Generator: ByWrk})
+	if len(p.Notes) != 3 || len(p.courses) != len(all)-3 {
+		t.Errorf("notes %q, %d scenarios of %d", p.Notes, len(p.courses), len(all))
+	}
+	for _, c := range newPlan(t, Ask{Absent: map[Generator]string{ByWrk: "wrk is not installed"}}).Cells() {
+		if c.Generator == ByWrk && c.Skipped != "wrk is not installed" {
+			t.Errorf("%+v is tried without wrk", c)
 		}
 	}
 	if _, err := NewPlan(everything(t), nil, Ask{}); err == nil {

@@ -137,7 +137,7 @@ func (s *Scenario) checkLoad() *fault {
 		return &fault{"generator", "wrk has no open loop; allowed here: corelab, vegeta"}
 	case s.Generator == ByVegeta && l.Loop == Closed:
 		return &fault{"generator", "vegeta has no closed loop; allowed here: corelab, wrk"}
-	case s.Generator != ByCorelab && s.Generator != "" && (l.Idle > 0 || l.Fresh):
+	case s.Generator != ByCorelab && s.Generator != "" && (l.Idle > 0 || s.Vary.Idle != nil || l.Fresh):
 		return &fault{"generator", "only corelab holds idle connections or opens one for each request"}
 	}
 	return nil

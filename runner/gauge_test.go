@@ -1,0 +1,101 @@
+package runner
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"corelab/results"
+	"corelab/runner/target"
+)
+
+// A reading over half of the window counts half of what happened: settle doubles it, but for what was read exactly.
+func TestSettle(t *testing.T) {
+	g := &gauge{
+		begun: time.Unix(10, 0), ended: time.Unix(10, 5e8), gotStats: true,
+		serverUsage: results.Usage{CPU: 100, User: 40, System: 60, Voluntary: 7, RSSKiB: 9, Files: 3},
+		clientUsage: results.Usage{CPU: 50},
+		machineUse:  results.Machine{Steal: 5, Others: 6},
+		stats:       target.Stats{Runtime: results.Runtime{Allocs: 11, HeapKiB: 12}, Workers: []results.Worker{{Requests: 13, Open: 14}}},
+		missing:     []results.Missing{{Figure: "cpu_ns", Reason: "x"}, {Figure: "client cpu_ns", Reason: "y"}, {Figure: "files", Reason: "z"}},
+	}
+	server := 220 * time.Nanosecond
+	var trial results.Trial
+	g.settle(&trial, time.Second, &server, nil)
+	if u := *trial.Server; u.CPU != 220 || u.User != 88 || u.System != 132 || u.Voluntary != 14 || u.RSSKiB != 9 || u.Files != 3 || u.Elapsed != time.Second {
+		t.Errorf("server %+v", u)
+	}
+	if u := *trial.Client; u.CPU != 100 || u.Elapsed != time.Second {
+		t.Errorf("client %+v", u)
+	}
+	if m := *trial.Machine; m.Steal != 10 || m.Others != 12 {
+		t.Errorf("machine %+v", m)
+	}
+	if r := *trial.Runtime; r.Allocs != 22 || r.HeapKiB != 12 || trial.Workers[0].Requests != 26 || trial.Workers[0].Open != 14 {
+		t.Errorf("runtime %+v, workers %+v", r, trial.Workers)
+	}
+	if len(trial.Missing) != 2 || trial.Missing[0].Figure != "client cpu_ns" || trial.Missing[1].Figure != "files" {
+		t.Errorf("missing %+v: only the server's CPU was read exactly", trial.Missing)
+	}
+}
+
+func TestSettleWithoutReading(t *testing.T) {
+	var trial results.Trial
+	new(gauge).settle(&trial, time.Second, nil, nil)
+	if trial.Server != nil || trial.Client != nil || len(trial.Missing) != 1 {
+		t.Errorf("%+v", trial)
+	}
+}
+
+func TestWarn(t *testing.T) {
+	base := func() results.Trial {
+		return results.Trial{Target: "reactor", Server: &results.Usage{Elapsed: time.Second}, Machine: &results.Machine{}, Wire: &results.Wire{HeadBytes: 140}}
+	}
+	nginx := reference{"nginx", 156}
+	for _, c := range []struct {
+		name   string
+		change func(*results.Trial)
+		ref    reference
+		code   string
+	}{
+		{"nothing", func(*results.Trial) {}, nginx, ""},
+		{"steal", func(t *results.Trial) { t.Machine.Steal = 50 * time.Millisecond }, nginx, results.WarnSteal},
+		{"a little steal", func(t *results.Trial) { t.Machine.Steal = 30 * time.Millisecond }, nginx, ""},
+		{"others", func(t *results.Trial) { t.Machine.Others = 300 * time.Millisecond }, nginx, results.WarnSteal},
+		{"a little of others", func(t *results.Trial) { t.Machine.Others = 100 * time.Millisecond }, nginx, ""},
+		{"short head", func(t *results.Trial) { t.Wire.HeadBytes = 139 }, nginx, results.WarnHead},
+		{"long head", func(t *results.Trial) { t.Wire.HeadBytes = 173 }, nginx, results.WarnHead},
+		{"long head without reference", func(t *results.Trial) { t.Wire.HeadBytes = 173 }, reference{}, ""},
+		{"the reference itself", func(t *results.Trial) { t.Wire.HeadBytes = 173 }, reference{"reactor", 100}, ""},
+		{"nothing measured", func(t *results.Trial) { *t = results.Trial{} }, nginx, ""},
+	} {
+		trial := base()
+		c.change(&trial)
+		warn(&trial, 2, c.ref)
+		code := ""
+		if len(trial.Warnings) > 0 {
+			code = trial.Warnings[0].Code
+		}
+		if code != c.code || len(trial.Warnings) > 1 {
+			t.Errorf("%s: %+v, want %q", c.name, trial.Warnings, c.code)
+		}
+	}
+	trial := base()
+	trial.Server.Affinity = "0-1"
+	warnPlacement(&trial, "server", trial.Server, "1")
+	warnPlacement(&trial, "server", trial.Server, "0-1")
+	if len(trial.Warnings) != 1 || trial.Warnings[0].Code != results.WarnPlacement || !strings.Contains(trial.Warnings[0].Text, "0-1 instead of 1") {
+		t.Errorf("%+v", trial.Warnings)
+	}
+}
+
+func TestRawName(t *testing.T) {
+	s := Step{Position: 7, Cell: Cell{Scenario: &Scenario{Name: "connections"}, Case: Case{Name: "connections=50"}, Target: "pool --threads 8/../x", Generator: ByWrk}}
+	if got, want := rawName(s), "0007-connections-connections=50-pool_--threads_8_.._x.wrk.txt"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s.Target = strings.Repeat("long", 200)
+	if n := len(rawName(s)); n > 200 {
+		t.Errorf("%d bytes", n)
+	}
+}
