@@ -81,8 +81,8 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 	}
 	t.Wire = &wire
 	spec := b.spec(s, server, x, rate)
-	shot := round{bay: b, step: s, generator: gen, spec: spec, server: server, place: place}
-	if err := shot.run(ctx, t); err != nil {
+	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, place: place}
+	if err := r.run(ctx, t); err != nil {
 		select {
 		case <-server.Exited():
 			return b.died(server, t, err)
