@@ -126,8 +126,10 @@ func (s *evioServer) Serve(ctx context.Context) error {
 	}
 }
 
-// died says that evio ended by itself: it returns no reason, and no error.
+// died says that evio ended by itself: it returns no reason, and no error. Its ticker then writes once more to a
+// descriptor that it has closed: nothing may be opened before.
 func (s *evioServer) died(err error) error {
+	time.Sleep(2 * evioTick)
 	if err == nil {
 		err = errors.New("a loop failed, perhaps in accept; raise the limit of open files (ulimit -n)")
 	}

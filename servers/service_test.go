@@ -65,7 +65,7 @@ func newService(t testing.TB, limits httpcore.Limits) *service {
 func (s *service) routes(file string) []httpcore.Route {
 	return []httpcore.Route{
 		{Method: "GET", Pattern: "/", Serve: func(x *httpcore.Exchange) { text(x, []byte("root")) }},
-		{Method: "GET", Pattern: "/plaintext", Serve: func(x *httpcore.Exchange) { text(x, []byte("Hello, World!")) }},
+		{Method: "GET", Pattern: "/plaintext", Serve: func(x *httpcore.Exchange) { text(x, helloWorld) }},
 		{Method: "GET", Pattern: "/users/:id", Serve: func(x *httpcore.Exchange) { text(x, x.Param("id")) }},
 		{Method: "GET", Pattern: "/tail/*path", Serve: func(x *httpcore.Exchange) { text(x, x.Param("path")) }},
 		{Method: "GET", Pattern: "/query", Serve: func(x *httpcore.Exchange) { text(x, x.Query()) }},
@@ -117,6 +117,8 @@ func (s *service) routes(file string) []httpcore.Route {
 		}},
 	}
 }
+
+var helloWorld = []byte("Hello, World!")
 
 func text(x *httpcore.Exchange, b []byte) {
 	x.Reply(&httpcore.Reply{Type: "text/plain", Body: b})
@@ -211,13 +213,15 @@ type counter struct {
 }
 
 func (c *counter) Piece(x *httpcore.Exchange, p []byte) {
-	for i, b := range p { // the stream is pattern, over and over
-		if b != pattern[(c.n+int64(i))%int64(len(pattern))] {
-			panic(fmt.Sprintf("byte %d of a streamed body is %q", c.n+int64(i), b))
+	for at := c.n; len(p) > 0; { // the stream is pattern, over and over
+		want := pattern[at%int64(len(pattern)):]
+		n := min(len(p), len(want))
+		if !bytes.Equal(p[:n], want[:n]) {
+			panic(fmt.Sprintf("a wrong byte within %d of byte %d of a streamed body", n, at))
 		}
+		c.n, at, p = c.n+int64(n), at+int64(n), p[n:]
+		c.s.taken.Add(int64(n))
 	}
-	c.n += int64(len(p))
-	c.s.taken.Add(int64(len(p)))
 	if c.pause > 0 {
 		x.Pause()
 		h := x.Handle()
