@@ -80,7 +80,7 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 		return err
 	}
 	t.Wire = &wire
-	spec := b.spec(s, server, x, rate)
+	spec := b.spec(s, server, place, x, rate)
 	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, place: place}
 	if err := r.run(ctx, t); err != nil {
 		select {
@@ -184,11 +184,15 @@ func headerMap(lines []string) map[string]string {
 }
 
 // spec is what the generator is told.
-func (b *Bay) spec(s Step, server *target.Process, x target.Exchange, rate float64) load.Spec {
+func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x target.Exchange, rate float64) load.Spec {
 	shape := s.Case.Shape
+	threads := shape.Threads
+	if threads == 0 {
+		threads = max(len(place.Client), 1)
+	}
 	spec := load.Spec{
 		URL: server.URL(x.Path), Method: x.Method, Header: s.Scenario.Header, Body: x.Body,
-		Connections: shape.Connections, Depth: shape.Depth, Threads: shape.Threads, NewConn: shape.Fresh, Idle: shape.Idle,
+		Connections: shape.Connections, Depth: shape.Depth, Threads: min(threads, shape.Connections), NewConn: shape.Fresh, Idle: shape.Idle,
 		Rate: rate, Duration: s.Duration, Warmup: s.WarmUp, Expect: &load.Expect{Status: x.Expect.Status, Body: x.Expect.Body},
 		Seed: b.Seed + uint64(s.Position), Observe: server.Pids(), Announce: true,
 	}
@@ -201,7 +205,6 @@ func (b *Bay) spec(s Step, server *target.Process, x target.Exchange, rate float
 	switch s.Generator {
 	case ByWrk:
 		spec.Duration = wholeSeconds(s.Duration)
-		spec.Threads = min(shape.Threads, shape.Connections)
 	case ByVegeta:
 		spec.Arrival = load.ArrivalConstant // it has no other
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -105,9 +106,9 @@ func (s shot) fire(ctx context.Context) (shell, error) {
 	}
 	switch {
 	case timedOut:
-		return out, fmt.Errorf("%s did not end within %v and was killed", s.argv[0], s.limit)
+		return out, fmt.Errorf("%s did not end within %v and was killed", filepath.Base(s.argv[0]), s.limit)
 	case err != nil:
-		return out, fmt.Errorf("run %s: %w%s", s.argv[0], err, lastWords(stderr.Bytes()))
+		return out, fmt.Errorf("generator %s: %w%s", filepath.Base(s.argv[0]), err, lastWords(stderr.Bytes()))
 	}
 	return out, nil
 }

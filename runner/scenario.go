@@ -57,7 +57,7 @@ type Shape struct {
 	Rate        float64 `toml:"rate"`        // open loop: the rate, per second, instead of Percent
 	Arrival     Arrival `toml:"arrival"`     // open loop: constant or poisson; constant if empty
 	Idle        int     `toml:"idle"`        // connections opened beside the busy ones, that never ask
-	Threads     int     `toml:"threads"`     // of wrk; 1 if 0
+	Threads     int     `toml:"threads"`     // of the generator; if 0 as many as the placement gives it CPUs
 }
 
 // Vary holds the values of the one field in which a scenario's cases differ.

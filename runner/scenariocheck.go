@@ -12,6 +12,7 @@ const (
 	maxConnections = 100_000
 	maxDepth       = 1024
 	maxRounds      = 1000
+	maxThreads     = 256
 	maxDuration    = time.Hour
 )
 
@@ -118,6 +119,8 @@ func (s *Scenario) checkLoad() *fault {
 		return &fault{"load.depth", fmt.Sprintf("depth must be between 1 and %d", maxDepth)}
 	case l.Fresh && (l.Depth > 1 || len(s.Vary.Depth) > 0):
 		return &fault{"load.fresh", "fresh opens a connection for each request: it has no depth"}
+	case l.Threads < 0 || l.Threads > maxThreads:
+		return &fault{"load.threads", fmt.Sprintf("threads must be between 1 and %d", maxThreads)}
 	case l.Idle < 0 || l.Idle > maxConnections:
 		return &fault{"load.idle", fmt.Sprintf("idle must be between 0 and %d", maxConnections)}
 	}
@@ -256,7 +259,6 @@ func (s *Scenario) fill() {
 		s.Expect.Status = 200
 	}
 	s.Load.Depth = max(s.Load.Depth, 1)
-	s.Load.Threads = max(s.Load.Threads, 1)
 	s.Rounds = max(s.Rounds, 1)
 	if s.Generator == "" {
 		s.Generator = ByCorelab
