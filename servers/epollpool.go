@@ -77,6 +77,7 @@ func newRoamers(cfg Config, h *httpcore.Handler) (*roamers, error) {
 		closeNow(listener)
 		return nil, err
 	}
+	s.poller.brief = true // a worker that another one has woken may need the P
 	s.queue.init()
 	s.wheel.start(s.poller.now)
 	for range cfg.Workers {

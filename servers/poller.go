@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -13,29 +14,35 @@ import (
 const (
 	// maxEvents bounds the events of one turn.
 	maxEvents = 256
-	// rawWait bounds a wait that holds its P: how long the world may wait to be stopped if the signal by which the
-	// runtime preempts a thread comes just before the thread sleeps.
+	// rawWait is the gap between events above which a poller is quiet, and the bound of a raw wait that is brief.
 	rawWait = time.Millisecond
+	// preemption is more than the runtime lets a goroutine have its P before it sends a signal: a raw wait ends by then.
+	preemption = 100 * time.Millisecond
 )
 
 // poller waits for descriptors, and for a wake from another goroutine.
 //
 // How it waits is the largest cost that a Go loop has over a C one. An ordinary blocking system call makes the runtime take
-// the P away after some 20 µs and look for another thread to run it, and look for a P again when the call returns: 10 %
-// of a request's CPU time with one loop, 25 % with two. A raw system call keeps the P and costs nothing, but then the
-// thread runs no other goroutine, and the runtime must interrupt it by a signal to stop the world: the call returns EINTR,
-// and the next function's prologue yields.
+// the P away after some 20 µs and look for another thread to run it, and look for a P again when the call returns: here
+// 18 % of the CPU time of a small request. A raw system call keeps the P and costs nothing, but its thread runs no other
+// goroutine meanwhile. The runtime interrupts it by a signal (SIGURG), again and again until it is heard, when it wants to
+// stop the world, to scan the stack, or to run somebody else after 10 ms: the call returns EINTR, and the next function's
+// prologue yields.
 //
-// So a poller has two moods. While events follow each other within rawWait it waits raw, for no longer than that. When
-// rawWait passes without an event it is quiet: it lets other goroutines run, and blocks in an ordinary system call, for as
-// long as nothing happens; an idle server neither spins nor holds a P. The price: one more wake-up at the beginning of
-// each quiet time, and with as many loops as Ps other goroutines wait up to 10 ms, for the runtime's own preemption, while
-// the loops are busy. GOMAXPROCS of one more than there are loops avoids that.
+// So a poller has two moods. While events follow each other it waits raw. When a raw wait ends without an event, by that
+// signal 10 to 20 ms after the last one, it is quiet: it lets other goroutines run, and blocks in an ordinary system call
+// for as long as nothing happens; an idle server neither spins nor holds a P. When quiet waits are shorter than rawWait it
+// is raw again. A raw wait has no time-out unless a timer is near, since arming the kernel's costs 4 % of a small request;
+// one that is further away than preemption will be seen to in the quiet mood.
+//
+// The price: where there are no more Ps than loops, other goroutines would wait 10 to 20 ms at a time. There waits are
+// brief, which costs the time-out; GOMAXPROCS of one more than there are loops avoids both.
 type poller struct {
 	epfd   int
 	wakefd int
 	now    int64 // monotonic, set by wait
 	quiet  bool
+	brief  bool // raw waits last rawWait at the most: others need the P, or the runtime must not send signals
 	events [maxEvents]unix.EpollEvent
 }
 
@@ -51,6 +58,7 @@ func (p *poller) open() error {
 		return fmt.Errorf("eventfd: %w%s", err, listenAdvice(err))
 	}
 	p.epfd, p.wakefd, p.now, p.quiet = epfd, wakefd, monotonic(), true
+	p.brief = strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")
 	// Edge-triggered, so that it need not be read: each write is an edge.
 	if err := p.watch(wakefd, 0, unix.EPOLLIN|unix.EPOLLET); err != nil {
 		p.close()
@@ -94,27 +102,31 @@ func (p *poller) wake() {
 // wait waits for events until the monotonic time until; 0 is for ever, a time that has passed only looks. yield says
 // that goroutines were made ready which need this P. It sets now. No events without an error is ordinary.
 func (p *poller) wait(until int64, yield bool) ([]unix.EpollEvent, error) {
-	const raw = int(rawWait / time.Millisecond)
+	const brief = int(rawWait / time.Millisecond)
 	timeout := p.timeout(until)
 	if yield {
 		runtime.Gosched()
 	}
 	var n int
 	var errno unix.Errno
-	if uint(timeout) <= uint(raw) || !p.quiet {
-		limit := raw
-		if uint(timeout) < uint(raw) {
-			limit = timeout
+	if near := timeout >= 0 && timeout <= brief; near || !p.quiet {
+		limit := timeout
+		switch {
+		case near:
+		case p.brief:
+			limit = brief
+		case timeout > int(preemption/time.Millisecond):
+			limit = -1
 		}
 		n, errno = p.waitRaw(limit)
-		p.quiet = n == 0 && errno == 0 && limit != 0
 		p.now = monotonic()
+		p.quiet = n == 0 && limit != 0
 	} else {
-		before := p.now
 		runtime.Gosched()
+		before := monotonic() // not now: a turn with many events is long
 		n, errno = p.waitQuiet(timeout)
 		p.now = monotonic()
-		p.quiet = p.now-before >= int64(rawWait)
+		p.quiet = n == 0 || p.now-before >= int64(rawWait)
 	}
 	if errno != 0 && errno != unix.EINTR {
 		return nil, os.NewSyscallError("epoll_wait", errno)

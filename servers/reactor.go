@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"sync"
 
 	"corelab/httpcore"
@@ -76,9 +77,11 @@ func (s *loops) Serve(ctx context.Context) error {
 		}
 	})
 	defer undo()
+	spare := runtime.GOMAXPROCS(0) > len(s.loops)
 	errs := make([]error, len(s.loops))
 	var running sync.WaitGroup
 	for i, l := range s.loops {
+		l.poller.brief = l.poller.brief || !spare
 		running.Go(func() {
 			if errs[i] = l.run(); errs[i] != nil {
 				cancel() // one loop cannot go on: the others drain
