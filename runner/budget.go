@@ -58,13 +58,13 @@ func total(steps []Step) (sum time.Duration) {
 
 // Floors of what a plan is shortened to, before cases are left out: below these a figure says little.
 const (
-	goodRounds  = 5
+	goodRounds  = 6 // an interval takes six
 	leastRounds = 3
 	leastTime   = 500 * time.Millisecond
 )
 
 // Fit shortens the plan until its estimate is within the budget, and says in Notes what it did. First it takes rounds
-// beyond five, then time from each trial down to half a second, then rounds beyond three, then cases beyond the first of
+// beyond six, then time from each trial down to half a second, then rounds beyond three, then cases beyond the first of
 // their scenario, then rounds down to one, and last whole scenarios, each time where it saves most. A budget in which not
 // even one scenario fits is an error. A budget of 0 changes nothing.
 func (p *Plan) Fit(budget time.Duration) error {
