@@ -180,8 +180,7 @@ func Side(a, b *Cell, f Figure, bias float64) int {
 	if f.Unit != CPUShare.Unit || side == 0 {
 		return side
 	}
-	gen, ok := Ratio(a, b, ClientCPU)
-	if ok && math.Abs(gen.Median-1) <= SameGeneratorCost {
+	if SameLoad(a, b) {
 		return side
 	}
 	plain, ok := Ratio(a, b, ServerCPU)
@@ -189,6 +188,13 @@ func Side(a, b *Cell, f Figure, bias float64) int {
 		return 0
 	}
 	return side
+}
+
+// SameLoad reports whether a request of a cost the generator as much as one of b, within SameGeneratorCost. Where it does
+// not (a connection for each request, say), CPUShare divides by different things, and the plain ServerCPU must stand beside it.
+func SameLoad(a, b *Cell) bool {
+	gen, ok := Ratio(a, b, ClientCPU)
+	return ok && math.Abs(gen.Median-1) <= SameGeneratorCost
 }
 
 // Rank gives each cell one more than the number of cells that are proven better, and reports whether any proven difference

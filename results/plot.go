@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -83,10 +84,15 @@ func fileWord(s string) string {
 
 // bar is one target in the picture of the cost.
 type bar struct {
-	name   string
-	ratio  Estimate
-	colour color.NRGBA
+	name     string
+	ratio    Estimate
+	doubtful bool // the row has no rank
+	plain    bool // the ratio of plain CPU per request: the generator's cost was not the same
+	colour   color.NRGBA
 }
+
+// barEnd bounds the axis of the cost: a bar beyond it is cut there and says its value, so that the others can be told apart.
+const barEnd = 2.5
 
 // bars are the targets that can be held against the reference, from the top.
 func (t *loadTable) bars() []bar {
@@ -97,6 +103,11 @@ func (t *loadTable) bars() []bar {
 			continue
 		}
 		b := bar{name: printable(row.target.Name), ratio: e, colour: limitGrey}
+		if t.headline().Unit == CPUShare.Unit && row.cell != t.reference && !SameLoad(row.cell, t.reference) {
+			if plain, ok := Ratio(row.cell, t.reference, ServerCPU); ok {
+				b.ratio, b.plain = plain, true
+			}
+		}
 		if c, known := kindColour[row.target.Kind]; known && !row.target.Limit {
 			b.colour = c
 		}
@@ -104,7 +115,7 @@ func (t *loadTable) bars() []bar {
 			b.name += " (limit)"
 		}
 		if !row.ranked {
-			b.name, b.colour = b.name+" (doubtful)", pale(b.colour)
+			b.doubtful, b.colour = true, pale(b.colour)
 		}
 		bars = append(bars, b)
 	}
@@ -124,23 +135,25 @@ func costPlot(t *loadTable) ([]byte, error) {
 		return nil, nil // nothing is held against anything
 	}
 	p := newPlot(fmt.Sprintf("%s: what a request costs (%s = 1, less is better)", printable(t.key.Scenario), ReferenceTarget))
-	p.X.Label.Text = t.costBasis()
+	p.X.Label.Text = t.costBasis(bars)
 	p.X.Min = 0
 	points := ratioPoints{}
 	var names []string
 	for i, b := range bars {
 		y := float64(len(bars) - 1 - i)
-		points.at = append(points.at, plotter.XY{X: b.ratio.Median, Y: y})
+		at := min(b.ratio.Median, barEnd)
 		lo, hi := b.ratio.Range()
-		points.low = append(points.low, b.ratio.Median-lo)
-		points.high = append(points.high, hi-b.ratio.Median)
+		points.at = append(points.at, plotter.XY{X: at, Y: y})
+		points.low = append(points.low, max(0, at-lo))
+		points.high = append(points.high, max(0, min(hi, barEnd)-at))
+		points.text = append(points.text, b.text())
 		names = append([]string{b.name}, names...)
 	}
 	lines := plotter.NewGrid()
 	lines.Vertical.Color, lines.Horizontal.Color = gridColour, nil
 	p.Add(lines)
 	for i, b := range bars {
-		chart, err := plotter.NewBarChart(plotter.Values{b.ratio.Median}, barHeight*0.62)
+		chart, err := plotter.NewBarChart(plotter.Values{min(b.ratio.Median, barEnd)}, barHeight*0.62)
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +187,20 @@ func costPlot(t *loadTable) ([]byte, error) {
 	return render(p, plotWidth, vg.Length(barHeight*len(bars)+80))
 }
 
-// costBasis says what the axis is.
-func (t *loadTable) costBasis() string {
+// text is the bar's value, marked where it is not the headline's.
+func (b bar) text() string {
+	s := strconv.FormatFloat(b.ratio.Median, 'f', 2, 64)
+	if b.plain {
+		s += "*"
+	}
+	if b.ratio.Median > barEnd {
+		s = "▸ " + s
+	}
+	return s
+}
+
+// costBasis says what the axis is, and what marks and colours mean.
+func (t *loadTable) costBasis(bars []bar) string {
 	whiskers := "95 % interval"
 	for _, row := range t.rows {
 		if e, ok := row.cell.Estimate(t.headline()); ok && !e.Bounded() {
@@ -186,13 +211,21 @@ func (t *loadTable) costBasis() string {
 	if t.headline().Unit == CPUShare.Unit {
 		what = "server CPU ÷ generator CPU"
 	}
-	return what + " ÷ " + ReferenceTarget + "’s; whiskers: " + whiskers
+	text := what + " ÷ " + ReferenceTarget + "’s; whiskers: " + whiskers
+	if slices.ContainsFunc(bars, func(b bar) bool { return b.doubtful }) {
+		text += "; pale: in doubt"
+	}
+	if slices.ContainsFunc(bars, func(b bar) bool { return b.plain }) {
+		text += "\n* plain CPU per request: the generator’s own cost differs by more than 3 %"
+	}
+	return text
 }
 
 // ratioPoints are the bars' ends with their intervals.
 type ratioPoints struct {
 	at        plotter.XYs
 	low, high []float64
+	text      []string
 }
 
 func (r ratioPoints) Len() int                       { return len(r.at) }
@@ -204,7 +237,7 @@ func (r ratioPoints) labels() plotter.XYLabels {
 	l := plotter.XYLabels{}
 	for i, p := range r.at {
 		l.XYs = append(l.XYs, plotter.XY{X: p.X + r.high[i], Y: p.Y})
-		l.Labels = append(l.Labels, strconv.FormatFloat(p.X, 'f', 2, 64))
+		l.Labels = append(l.Labels, r.text[i])
 	}
 	return l
 }

@@ -319,6 +319,12 @@ func (t *loadTable) showRatio(row *tableRow, base *Cell, name string, f Figure) 
 			s = "≤ " + s
 		}
 	}
+	if f.Unit == CPUShare.Unit && !SameLoad(row.cell, base) {
+		if plain, ok := Ratio(row.cell, base, ServerCPU); ok {
+			s += " · plain " + formatRatio(plain, plain.Side(1) != 0) + t.grid.notes.mark(
+				"the generator's own cost per request differs from that on "+name+" by more than 3 %: plain is the ratio of CPU per request, and a verdict needs both to agree")
+		}
+	}
 	if !basis.ranked {
 		s += t.grid.notes.mark("the row of " + name + " is doubtful itself, so this is too")
 	}
