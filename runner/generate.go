@@ -52,7 +52,8 @@ func (s shot) fire(ctx context.Context) (shell, error) {
 	cmd := exec.CommandContext(ctx, s.argv[0], s.argv[1:]...)
 	cmd.Stdin = bytes.NewReader(s.stdin)
 	// A group of its own: Ctrl-C on the terminal reaches corelab alone, which then ends what it started, all of it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// And it ends with corelab, should that be killed: the thread that starts it is never ended while corelab lives.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	var stdout bytes.Buffer

@@ -171,7 +171,7 @@ func TestBenchOneCore(t *testing.T) {
 
 // Ctrl-C in the middle of a trial leaves a record that can be read, a report, and no process.
 func TestInterruptedBench(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
 			out := t.TempDir()
 			ctx, cancel := context.WithTimeout(t.Context(), bound)
@@ -194,6 +194,18 @@ func TestInterruptedBench(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd.Wait()
+			if sig == syscall.SIGKILL {
+				// Nothing can be written any more, but nothing stays behind either, and what ended before is recorded.
+				waitFor(t, "the processes that it started to end", func() bool { return left(t, bin) == nil })
+				runs, err := filepath.Glob(filepath.Join(out, "*", results.RunFile))
+				if err != nil || len(runs) != 1 {
+					t.Fatalf("%v, %v", runs, err)
+				}
+				if rec, err := results.Read(filepath.Dir(runs[0])); err != nil || rec.End != nil || len(rec.Trials) < 2 {
+					t.Errorf("%+v, %v", rec, err)
+				}
+				return
+			}
 			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Errorf("exit %d: %s", code, &stderr)
 			}
