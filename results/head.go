@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func repeatLines(r *Run) []string {
 		}
 		lines = append(lines, line, "make build")
 	}
-	return append(lines, shellquote.Join(r.Command...))
+	return append(lines, commandLine(r.Command))
 }
 
 var legend = []string{
@@ -128,10 +129,24 @@ func addTargets(d *document, r *Run) {
 		}
 		d.add(about)
 		if len(t.Command) > 0 {
-			d.add(listing{shellquote.Join(t.Command...)})
+			d.add(listing{commandLine(t.Command)})
 		}
 		if t.Config != "" {
 			d.add(listing(strings.Split(strings.TrimRight(t.Config, "\n"), "\n")))
 		}
 	}
+}
+
+// plainWord is a word of a command line that any shell takes as it is, and {port}, which stands for a number.
+var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]*(\{\w+\}[\w@%+=:,./-]*)*$`)
+
+// commandLine is a command as a person would type it.
+func commandLine(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if quoted[i] = w; w == "" || !plainWord.MatchString(w) {
+			quoted[i] = shellquote.Join(w)
+		}
+	}
+	return strings.Join(quoted, " ")
 }

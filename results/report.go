@@ -16,7 +16,8 @@ const (
 	BenchFile  = "bench.txt"
 )
 
-// Summary is report.md for a terminal that is width columns wide, with colours where colour is set.
+// Summary is report.md for a terminal that is width columns wide, with colours where colour is set. It leaves out how each
+// target was run: a peer's whole configuration would push the tables off the screen.
 func Summary(rec *Record, width int, colour bool) string {
 	return newDocument(rec, nil).terminal(width, colour)
 }
@@ -28,7 +29,9 @@ func Report(rec *Record) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files[ReportFile] = []byte(newDocument(rec, files).markdown())
+	d := newDocument(rec, files)
+	addTargets(d, &rec.Run)
+	files[ReportFile] = []byte(d.markdown())
 	bench, err := Bench(rec)
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func replaceFile(path string, b []byte) error {
 	return nil
 }
 
-// newDocument is the report before it is rendered, with those of its pictures that are among files.
+// newDocument is the head and the tables of the report, with those of its pictures that are among files.
 func newDocument(rec *Record, files map[string][]byte) *document {
 	d := &document{title: "corelab run " + rec.Run.ID}
 	addHead(d, rec)
@@ -82,7 +85,6 @@ func newDocument(rec *Record, files map[string][]byte) *document {
 			d.add(picture{name, "throughput and p99 over connections"})
 		}
 	}
-	addTargets(d, &rec.Run)
 	return d
 }
 

@@ -225,6 +225,9 @@ func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools 
 	if err != nil {
 		return err
 	}
+	for i := range targets {
+		targets[i].Command = nearby(targets[i].Command)
+	}
 	w, err := c.record(results.Run{
 		Started: time.Now(), Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Budget),
 		Host: probe.Host(), Tools: tools, Missing: missing, Scenarios: p.Scenarios(), Targets: targets,
@@ -241,6 +244,19 @@ func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools 
 	}
 	end, runErr := b.Run(ctx)
 	return errors.Join(runErr, c.conclude(w.Dir(), end, outcome))
+}
+
+// nearby names a program below this folder as one types it here: a record should repeat elsewhere, and not tell where it lay.
+func nearby(command []string) []string {
+	here, err := os.Getwd()
+	if err != nil || len(command) == 0 {
+		return command
+	}
+	path, err := filepath.Rel(here, command[0])
+	if err != nil || !filepath.IsLocal(path) {
+		return command
+	}
+	return append([]string{path}, command[1:]...)
 }
 
 // record makes the run's folder, named by the second; a run that began in the same one has the next number.
