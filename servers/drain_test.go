@@ -90,6 +90,43 @@ func TestDrainUpload(t *testing.T) {
 	}, servers.Draining)
 }
 
+// TestDrainAnswer ends the context in the middle of an answer whose head, long sent, promised to keep the connection.
+func TestDrainAnswer(t *testing.T) {
+	each(t, testLimits, servers.Config{Grace: patience}, func(r *running) error {
+		c, err := dial(r.Addr())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		const n = 150000 // at 1000 a millisecond
+		if err := c.send("GET /drip/150000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			return err
+		}
+		if err := until("the answer has begun", func() bool { return r.made.Load() > 0 }); err != nil {
+			return err
+		}
+		began := time.Now()
+		r.stop()
+		a, err := c.answer("")
+		if err != nil {
+			return err
+		}
+		if err := (want{status: 200, body: string(pattern[:n])}).check(a); err != nil {
+			return err
+		}
+		if err := c.end(); err != nil {
+			return err
+		}
+		if err := r.served(); err != nil {
+			return err
+		}
+		if d := time.Since(began); d > patience/2 {
+			return fmt.Errorf("the idle connection was closed after %v", d)
+		}
+		return nil
+	}, servers.Draining)
+}
+
 // TestDrainIdle ends the context while connections are idle: they are closed at once, without a word.
 func TestDrainIdle(t *testing.T) {
 	each(t, testLimits, servers.Config{Grace: patience}, func(r *running) error {

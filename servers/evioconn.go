@@ -60,6 +60,7 @@ type evioConn struct {
 	retry   bool        // a wake is on its way, to send more
 	fed     bool        // bytes ever came
 	drained bool        // the Conn knows that the server stops
+	last    bool        // and closes when it is idle
 	over    bool        // evio was told to close
 	broken  error
 }
@@ -87,6 +88,9 @@ func (c *evioConn) turn(in []byte) ([]byte, evio.Action) {
 		c.again()
 	} else {
 		c.fill()
+	}
+	if c.last && c.Idle() {
+		c.broken = errStopped
 	}
 	c.over = c.broken != nil || c.Want()&httpcore.Close != 0
 	l.tally.publish(&l.env.Count)
@@ -207,11 +211,7 @@ func (c *evioConn) stop() {
 	}
 	c.drained = true
 	c.Drain()
-	c.After(min(freshGrace, c.server.cfg.Grace), func(int64) {
-		if c.Idle() {
-			c.broken = errStopped
-		}
-	})
+	c.After(min(freshGrace, c.server.cfg.Grace), func(int64) { c.last = true })
 }
 
 // end gives back what the connection holds.
