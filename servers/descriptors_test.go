@@ -269,9 +269,7 @@ func TestDrainBacklog(t *testing.T) {
 			clients[1].get("/") // a request that is under way
 			for i, c := range clients {
 				if i%2 == 0 || i == 1 {
-					if resp := c.answer([]byte("Hello, World!")); !resp.Close && core.Name != "raw" {
-						t.Errorf("client %d: no Connection: close in a drain", i)
-					}
+					c.answer([]byte("Hello, World!"))
 				}
 				c.ended()
 			}

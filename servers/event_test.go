@@ -163,8 +163,8 @@ func (c *eventClient) get(path string) {
 	c.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-// answer reads one answer, whose body must be want, and returns it.
-func (c *eventClient) answer(want []byte) *http.Response {
+// answer reads one answer, whose body must be want.
+func (c *eventClient) answer(want []byte) {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.r, nil)
 	if err != nil {
@@ -177,7 +177,6 @@ func (c *eventClient) answer(want []byte) *http.Response {
 	if resp.StatusCode != 200 || !bytes.Equal(body, want) {
 		c.t.Fatalf("answer %d with %d bytes %.40q, want %d bytes %.40q", resp.StatusCode, len(body), body, len(want), want)
 	}
-	return resp
 }
 
 // ended reads the server's end of the connection: a FIN, and no byte before it.

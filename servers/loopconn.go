@@ -68,6 +68,9 @@ func (httpProtocol) abort(c *loopConn, err error) { c.Abort(err) }
 
 // after acts on the outcome of a turn with c.
 func (l *loop) after(c *loopConn, how outcome, err error) {
+	if l.draining {
+		how = c.last(how)
+	}
 	switch how {
 	case turnCloses:
 		l.drop(c, err)

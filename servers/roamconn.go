@@ -240,7 +240,7 @@ func (w *roamWorker) turn(c *roamConn, n news, events uint32) (outcome, error) {
 	if n&newsDrain != 0 {
 		c.Drain()
 	}
-	if (n&newsDrain != 0 && c.fed || n&newsFresh != 0) && c.spent() {
+	if n&newsFresh != 0 && c.spent() {
 		return turnCloses, nil
 	}
 	if n&newsTimer != 0 {
@@ -249,7 +249,11 @@ func (w *roamWorker) turn(c *roamConn, n news, events uint32) (outcome, error) {
 			c.Pump(w.now)
 		}
 	}
-	return w.hands.turn(&c.stream, w.now)
+	how, err := w.hands.turn(&c.stream, w.now)
+	if w.s.stopping.Load() {
+		how = c.last(how)
+	}
+	return how, err
 }
 
 // close closes c and keeps it for a new connection.

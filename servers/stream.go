@@ -185,6 +185,18 @@ func (s *stream) spent() bool {
 	return n == 0 || errno != 0
 }
 
+// last turns the outcome of a turn into that of one in a drain: what has become idle closes. Its last reply may have
+// promised otherwise, before the drain began.
+func (s *stream) last(how outcome) outcome {
+	switch {
+	case how != turnWaits || !s.fed || !s.Idle():
+		return how
+	case s.spent():
+		return turnCloses
+	}
+	return turnAgain
+}
+
 // socketError returns why a socket is dead.
 func socketError(fd int) error {
 	if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && v != 0 {
