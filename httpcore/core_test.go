@@ -37,7 +37,7 @@ func (m *memoryTimer) Stop() { m.fire = nil }
 func (m *memoryCore) Now() int64        { return m.time }
 func (m *memoryCore) Post(fire func())  { m.posts = append(m.posts, fire) }
 func (m *memoryCore) Wake(c *Conn)      { m.woken = true }
-func (m *memoryCore) Get(n int) []byte  { m.lent++; return make([]byte, n, n) }
+func (m *memoryCore) Get(n int) []byte  { m.lent++; return make([]byte, n) }
 func (m *memoryCore) Put(b []byte)      { m.lent-- }
 func (m *memoryCore) wants() Interest   { return m.conn.Want() }
 func (m *memoryCore) written() string   { return m.out.String() }

@@ -253,10 +253,6 @@ func (h *Head) version(b []byte, i int) (int, *Error) {
 			if class[b[i]]&digitByte == 0 {
 				return i, errVersion
 			}
-		default:
-			if b[i] != form[k] {
-				return i, errVersion
-			}
 		case len(form) - 1:
 			if b[i] != '\n' {
 				return i, errVersion
@@ -268,6 +264,10 @@ func (h *Head) version(b []byte, i int) (int, *Error) {
 			h.minor = min(b[at+7]-'0', 1)
 			h.state = stateLine
 			return i + 1, h.checkForm()
+		default:
+			if b[i] != form[k] {
+				return i, errVersion
+			}
 		}
 	}
 	return i, nil

@@ -43,9 +43,8 @@ type roamers struct {
 	// Of the loop alone.
 	conns   []*roamConn // by descriptor, the last one that had it
 	gen     int32
-	env     httpcore.Env // for Open; a worker's Env follows before it is used
-	freshAt int64        // while draining: when connections without a request are closed; 0 when that was done
-	cutAt   int64        // while draining: the end of Grace
+	freshAt int64 // while draining: when connections without a request are closed; 0 when that was done
+	cutAt   int64 // while draining: the end of Grace
 
 	accepted atomic.Uint64
 	open     atomic.Int64
