@@ -152,6 +152,9 @@ func (c *Cell) soundness() soundness {
 		}
 		switch weigh(m.Code) {
 		case refuses:
+			if m.Code == WarnLittle && 2*m.Rounds < m.Of {
+				continue // a stall at the edge of one window: the others, and the median over them, stand
+			}
 			s.ranked, s.speed = false, false
 		case disturb:
 			if 2*m.Rounds >= m.Of {
@@ -169,18 +172,19 @@ func Ratio(a, b *Cell, f Figure) (Estimate, bool) { return Paired(a.Rounds(f), b
 
 // Side says on which side of b the figure of a is proven to lie, -1 below, 1 above, 0 not proven. The share of server and
 // generator CPU proves nothing by itself where the generator's own cost differs between the two: the plain cost of a
-// request must be proven on the same side. bias is how far an A/A ratio is proven to lie from 1: what lies nearer is not
-// proven by anything.
+// request must be proven on the same side. Where it differs by more than OtherLoadCost the generator does other work (it
+// connects anew for each request, or gets its answers one by one), the share is of different things, and the plain cost
+// decides alone. bias is how far an A/A ratio is proven to lie from 1: what lies nearer is not proven by anything.
 func Side(a, b *Cell, f Figure, bias float64) int {
 	e, ok := Ratio(a, b, f)
+	if f.Unit == CPUShare.Unit && otherLoad(a, b) {
+		e, ok = Ratio(a, b, ServerCPU)
+	}
 	if !ok || math.Abs(e.Median-1) <= bias {
 		return 0
 	}
 	side := e.Side(1)
-	if f.Unit != CPUShare.Unit || side == 0 {
-		return side
-	}
-	if SameLoad(a, b) {
+	if f.Unit != CPUShare.Unit || side == 0 || SameLoad(a, b) || otherLoad(a, b) {
 		return side
 	}
 	plain, ok := Ratio(a, b, ServerCPU)
@@ -188,6 +192,12 @@ func Side(a, b *Cell, f Figure, bias float64) int {
 		return 0
 	}
 	return side
+}
+
+// otherLoad reports whether a request of a costs the generator so much more or less than one of b that it does other work.
+func otherLoad(a, b *Cell) bool {
+	gen, ok := Ratio(a, b, ClientCPU)
+	return ok && math.Abs(math.Log(gen.Median)) > math.Log(OtherLoadCost)
 }
 
 // SameLoad reports whether a request of a cost the generator as much as one of b, within SameGeneratorCost. Where it does

@@ -29,7 +29,7 @@ func TestSideNeedsThePlainFigureToo(t *testing.T) {
 		"dearer, the generator alike":                    {11000, 10000, 1},
 		"cheaper by both":                                {9000, 11000, -1},
 		"cheaper only because the generator costs more":  {10000, 11500, 0},
-		"cheaper by the share and dearer by the request": {10500, 13000, 0},
+		"cheaper by the share and dearer by the request": {10500, 12000, 0},
 		"alike": {10000, 10000, 0},
 	} {
 		if got := Side(cost("x", tt.server, tt.generator, 6), nginx, CPUShare, 0); got != tt.want {
@@ -108,5 +108,36 @@ func TestMarks(t *testing.T) {
 	c.Placement = PlacementShared
 	if s := c.soundness(); !s.ranked {
 		t.Error("where nothing is pinned, a row that could not be is not ranked")
+	}
+}
+
+// TestLittleInFewRounds: a stall at the edge of a window breaks the law in one round; the row stands on the others.
+func TestLittleInFewRounds(t *testing.T) {
+	for broken := range 5 {
+		c := &Cell{}
+		for i := range 4 {
+			trial := closed(64, 10000)
+			trial.Round = i + 1
+			if i < broken {
+				trial.Load.Latency.Mean *= 2
+			}
+			trial.Warnings = Check(trial)
+			c.Trials = append(c.Trials, trial)
+		}
+		if got, want := c.soundness().ranked, broken < 2; got != want {
+			t.Errorf("broken in %d of 4 rounds: ranked %v", broken, got)
+		}
+	}
+}
+
+// TestOtherLoad: a server that closes after each answer makes the generator connect anew; its share of the CPU is small
+// then, and its plain cost large. The plain cost decides.
+func TestOtherLoad(t *testing.T) {
+	nginx, closes := cost(ReferenceTarget, 7, 7, 6), cost("sequential", 36, 54, 6)
+	if e, ok := Ratio(closes, nginx, CPUShare); !ok || e.Median >= 1 {
+		t.Fatalf("the share is %v: this tests nothing", e.Median)
+	}
+	if side := Side(closes, nginx, CPUShare, 0); side != 1 {
+		t.Errorf("the dearer server is on side %d", side)
 	}
 }

@@ -15,6 +15,7 @@ const (
 	GeneratorLimit     = 0.90  // of its CPUs: a generator as busy may be the limit itself
 	AgreementTolerance = 0.05  // between two generators, of the server's CPU per request
 	SameGeneratorCost  = 0.03  // between two targets, of the generator's CPU per request: beyond it, a verdict needs the plain figure too
+	OtherLoadCost      = 1.25  // times the generator's CPU per request on the reference: beyond it, the plain figure decides alone
 	LateShare          = 0.001 // of the requests of an open loop may be sent late or not at all
 )
 
@@ -86,7 +87,9 @@ func hasCode(ws []Warning, code string) bool {
 
 // checkLittle holds a closed loop against Little's law: the requests in flight are throughput × mean latency, and in a closed
 // loop they are all that the connections allow. Connections that were never answered hold none of those that were. Where each
-// request connects anew and a foreign generator leaves connecting out of its latency, fewer in flight break no law.
+// request connects anew and a foreign generator leaves connecting out of its latency, fewer in flight break no law. A pipelined
+// batch goes out when the one before is wholly answered: of depth requests, depth are in flight on average where the answers
+// come together, and (depth + 1) ÷ 2 where they come one by one, evenly.
 func checkLittle(t *Trial) Warning {
 	l := t.Load
 	rate, ok := Throughput.Of(t)
@@ -97,6 +100,10 @@ func checkLittle(t *Trial) Warning {
 	inFlight := float64((l.Connections - l.Starved) * depth)
 	want := inFlight / rate * float64(time.Second)
 	off := float64(l.Latency.Mean)/want - 1
+	least := (float64(depth) + 1) / (2 * float64(depth)) * want
+	if off < 0 && depth > 1 {
+		off = min(0, float64(l.Latency.Mean)/least-1)
+	}
 	if math.Abs(off) <= LittleTolerance || l.Reconnect && l.Generator != generatorOwn && off < 0 {
 		return Warning{}
 	}
@@ -107,8 +114,12 @@ func checkLittle(t *Trial) Warning {
 	if depth > 1 {
 		what += fmt.Sprintf(" × %d deep", depth)
 	}
+	mean := formatTime(want)
+	if depth > 1 {
+		mean = formatTime(least) + " to " + mean
+	}
 	return Warning{WarnLittle, fmt.Sprintf("Little's law: %s ÷ %s req/s = %s, but the mean latency is reported as %s (%+.0f %%)",
-		what, formatCount(rate), formatTime(want), formatTime(float64(l.Latency.Mean)), 100*off)}
+		what, formatCount(rate), mean, formatTime(float64(l.Latency.Mean)), 100*off)}
 }
 
 func checkErrors(t *Trial) Warning {

@@ -322,7 +322,7 @@ func (t *loadTable) showRatio(row *tableRow, base *Cell, name string, f Figure) 
 	if f.Unit == CPUShare.Unit && !SameLoad(row.cell, base) {
 		if plain, ok := Ratio(row.cell, base, ServerCPU); ok {
 			s += " · plain " + formatRatio(plain, plain.Side(1) != 0) + t.grid.notes.mark(
-				"the generator's own cost per request differs from that on "+name+" by more than 3 %: plain is the ratio of CPU per request, and a verdict needs both to agree")
+				"the generator's own cost per request differs from that on "+name+" by more than 3 %: plain is the ratio of CPU per request; a verdict needs both to agree, and beyond 1.25 times plain decides alone")
 		}
 	}
 	if !basis.ranked {

@@ -58,7 +58,7 @@ func (p *cannedProtocol) refresh(date *httpcore.Date) {
 		server = "Server: " + p.server + "\r\n"
 	}
 	const body = "Hello, World!"
-	one := fmt.Sprintf("HTTP/1.1 200 OK\r\n%sDate: %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", server, date[:], len(body), body)
+	one := fmt.Sprintf("HTTP/1.1 200 OK\r\n%sDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s", server, date[:], len(body), body)
 	p.answer = len(one)
 	p.batch = bytes.Repeat([]byte(one), cannedBatch)
 }

@@ -1,0 +1,196 @@
+package corelab
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"corelab/results"
+)
+
+var update = flag.Bool("update", false, "write the README's generated block anew from the reference run")
+
+// referenceRun is the committed run that the README shows.
+const referenceRun = "results/reference/bench"
+
+// TestReadmeTable holds the README's table to the reference run.
+func TestReadmeTable(t *testing.T) {
+	record, err := results.Read(referenceRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := results.ReplaceBlock(readme, "table", results.ReadmeTable(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(readme, want) {
+		return
+	}
+	if !*update {
+		t.Fatal("the README's table is not that of the reference run; to write it anew: make readme")
+	}
+	if err := os.WriteFile("README.md", want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReferenceReport holds the committed report to the committed record.
+func TestReferenceReport(t *testing.T) {
+	record, err := results.Read(referenceRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := results.Report(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		path := filepath.Join(referenceRun, name)
+		if *update {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the record gives (%v); to write it anew: make readme", path, err)
+		}
+	}
+}
+
+// TestReadmeLinks finds links to what is not there.
+func TestReadmeLinks(t *testing.T) {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllSubmatch(text, -1) {
+			if _, err := os.Stat(string(m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
+
+// TestReadmeCommands runs what the README says. A long command runs for less: only its duration is changed, and where the
+// record is kept. make is asked what it would do, because this test is a part of make test.
+func TestReadmeCommands(t *testing.T) {
+	if out, err := exec.Command("go", "build", "-o", "bin/", "./cmd/...").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	shorter := strings.NewReplacer("-d 10s", "-d 300ms", "--rounds 5", "--rounds 1 --duration 100ms", "--rounds 3", "--rounds 1 --duration 100ms",
+		"--duration 1s", "--rounds 1 --duration 100ms")
+	out := t.TempDir()
+	for _, line := range readmeCommands(t) {
+		parent := t
+		t.Run(line, func(t *testing.T) {
+			words := split(t, shorter.Replace(line))
+			switch {
+			case words[0] == "make":
+				words = append(words, "-n")
+			case words[1] == "bench":
+				words = append(words, "--out", out)
+			case words[1] == "report":
+				words[2] = filepath.Join(out, "latest")
+			case words[1] == "doctor":
+				run(t, words, 0, 1) // it may find something
+				return
+			case strings.Contains(line, "--addr"):
+				serve(parent, t, words)
+				return
+			}
+			run(t, words, 0)
+		})
+	}
+}
+
+// readmeCommands are the lines of the README's sh blocks.
+func readmeCommands(t *testing.T) (lines []string) {
+	f, err := os.Open("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	in := false
+	for s := bufio.NewScanner(f); s.Scan(); {
+		switch line := s.Text(); {
+		case strings.HasPrefix(line, "```"):
+			in = line == "```sh"
+		case in && line != "":
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) < 10 {
+		t.Fatalf("the README has only %d commands", len(lines))
+	}
+	return lines
+}
+
+// split cuts a command into words as a shell does, as far as the README needs it: single quotes.
+func split(t *testing.T, line string) (words []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+			continue
+		}
+		words = append(words, strings.Fields(part)...)
+	}
+	if strings.Count(line, "'")%2 == 1 {
+		t.Fatalf("%s: an open quote", line)
+	}
+	return words
+}
+
+func run(t *testing.T, words []string, codes ...int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	output, err := cmd.CombinedOutput()
+	for _, code := range codes {
+		if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == code {
+			return
+		}
+	}
+	t.Errorf("%s: %v\n%s", strings.Join(words, " "), err, output)
+}
+
+// serve starts the README's server, and leaves it to the lines behind it until parent ends.
+func serve(parent, t *testing.T, words []string) {
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || !strings.Contains(line, "listening") {
+		t.Fatalf("%s said %q, %v\n%s", words[0], line, err, &stderr)
+	}
+	stop := func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			parent.Errorf("%s: %v", strings.Join(words, " "), err)
+		}
+	}
+	parent.Cleanup(stop)
+}
