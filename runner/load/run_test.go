@@ -125,7 +125,8 @@ func TestConnectionPerRequest(t *testing.T) {
 		before, conns := p.requests.Load(), p.conns.Load()
 		r := p.load(t, s, 100)
 		asked, opened := p.requests.Load()-before, p.conns.Load()-conns
-		if r.Errors.Total() != 0 || r.Requests < 50 || opened < asked {
+		// One that the load before had opened may be read only now.
+		if r.Errors.Total() != 0 || r.Requests < 50 || opened+1 < asked {
 			t.Errorf("rate %v: errors %+v (%s), %d requests, %d asked on %d connections", rate, r.Errors, r.Example, r.Requests, asked, opened)
 		}
 	}

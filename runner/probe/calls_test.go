@@ -37,7 +37,8 @@ func TestCounterCountsByName(t *testing.T) {
 		if n := calls["write"]; n < 1001 || n > 1010 {
 			t.Errorf("round %d: %d writes, want 1001 and a few: %v", round, n, calls)
 		}
-		if calls["openat"] != 1 || calls["sendfile"] != 0 {
+		// The helper opens one file; Go's runtime may open those of its CPU limit meanwhile.
+		if calls["openat"] < 1 || calls["openat"] > 100 || calls["sendfile"] != 0 {
 			t.Errorf("round %d: %v", round, calls)
 		}
 	}
