@@ -1,6 +1,7 @@
 # make bench      measure all cores and nginx, and print the tables (BUDGET=10m of measuring)
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour)
+# make publish    take RUN=results/latest as the reference run, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
@@ -10,7 +11,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools bench reference readme test check race fuzz smoke clean
+.PHONY: help build tools bench reference publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -27,9 +28,15 @@ bench: tools build
 reference: tools build
 	bin/corelab bench --plan reference
 
+RUN ?= results/latest
+publish:
+	mkdir -p results/reference/bench
+	cp $(RUN)/run.jsonl results/reference/bench/
+	$(MAKE) readme
+
 # The README's table and pictures come from results/reference/.
 readme: build
-	$(GO) test -count=1 -run TestReadme . -update
+	$(GO) test -count=1 -run 'TestReadmeTable|TestReferenceReport' . -update
 
 test: tools build check race fuzz smoke
 

@@ -157,8 +157,10 @@ func (t *thread) close() {
 
 // run accepts and serves until the server stops.
 func (t *thread) run() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+	if err := confine(t.server.cfg.Workers); err != nil {
+		return err
+	}
 	for !t.server.draining.Load() {
 		// The new descriptor does not block: the thread does, in poll, where a deadline and the server's end reach it. In
 		// a blocking write they would not.

@@ -6,7 +6,7 @@ import "corelab/httpcore"
 var epollCore = Core{
 	Name:  "epoll",
 	Doc:   "one event loop on one thread waits for all connections and serves each as it becomes ready",
-	Spare: 1,
+	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		return newLoops(cfg.Filled(), h, 1, func() protocol { return httpProtocol{} })
 	},

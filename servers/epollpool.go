@@ -16,6 +16,8 @@ import (
 var epollpoolCore = Core{
 	Name: "epollpool",
 	Doc:  "one loop waits and accepts; ready connections go by one queue to worker threads, which read, answer and write",
+	// The loop beside its workers: with one P for both, work that is queued waits until the loop's wait ends.
+	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		return newRoamers(cfg.Filled(), h)
 	},

@@ -13,7 +13,7 @@ import (
 var rawCore = Core{
 	Name:  "raw",
 	Doc:   "counts empty lines and answers canned bytes: reactor without HTTP, the limit that the others are measured against",
-	Spare: 1,
+	Procs: besideLoops,
 	Lacks: []Lack{
 		{Parsing, "it looks for CRLF CRLF alone: whatever is asked, the answer is Hello, World!, and a body is taken for a request"},
 		{Timeouts, "a connection that says nothing stays open"},

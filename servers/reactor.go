@@ -14,7 +14,7 @@ import (
 var reactorCore = Core{
 	Name:  "reactor",
 	Doc:   "one event loop for each CPU, each with its own listener (SO_REUSEPORT), connections, timers and buffers; nothing is shared",
-	Spare: 1,
+	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		cfg = cfg.Filled()
 		return newLoops(cfg, h, cfg.Workers, func() protocol { return httpProtocol{} })

@@ -40,10 +40,13 @@ func (c Config) Filled() Config {
 // Core is one way to wait for the network.
 type Core struct {
 	Name, Doc string
-	Lacks     []Lack // what it cannot do, each with the reason
-	Spare     int    // added to Config.Workers for GOMAXPROCS: loops hold their P while they wait, and others need one too
+	Lacks     []Lack           // what it cannot do, each with the reason
+	Procs     func(Config) int // the GOMAXPROCS that it wants; nil for Config.Workers
 	New       func(Config, *httpcore.Handler) (Server, error)
 }
+
+// besideLoops is one P more than there are workers: loops hold theirs while they wait, and others need one too.
+func besideLoops(c Config) int { return c.Filled().Workers + 1 }
 
 // Lack is something that a core cannot do. The conformance suite expects the cases of that feature to fail on the core.
 type Lack struct {

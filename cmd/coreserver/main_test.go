@@ -151,7 +151,7 @@ func TestDefaultsAreTheLimits(t *testing.T) {
 	if o.limits != httpcore.DefaultLimits {
 		t.Errorf("the limits are %+v", o.limits)
 	}
-	if o.procs != o.servers.Workers+servers.Cores[0].Spare {
+	if o.procs != servers.Cores[0].Procs(o.servers) {
 		t.Errorf("%d Ps for %d workers", o.procs, o.servers.Workers)
 	}
 	if _, err := parse([]string{"--addr", "localhost:0"}); err != nil {

@@ -51,7 +51,7 @@ func flags(o *options, t *texts) *flag.FlagSet {
 	set.IntVar(&o.servers.Threads, "threads", 64, "`threads` of the pool core, each serving one connection")
 	set.DurationVar(&o.servers.Grace, "grace", 10*time.Second, "`time` for requests in flight after SIGTERM or SIGINT")
 	set.IntVar(&o.servers.Backlog, "backlog", 4096, "`connections` that the kernel has accepted and the core has not")
-	set.IntVar(&o.procs, "procs", 0, "GOMAXPROCS, as a `number`; 0 takes one for each worker, and what the core wants besides")
+	set.IntVar(&o.procs, "procs", 0, "GOMAXPROCS, as a `number`; 0 takes what the core wants: one for each worker, or more")
 	set.StringVar(&o.static, "static", "", "`directory` under /static/; without it there are no files")
 	set.StringVar(&t.pprof, "pprof", "", "`address` to serve profiles on, such as 127.0.0.1:6060")
 	set.IntVar(&t.statsFD, "stats-fd", 0, "`descriptor`, inherited, that is asked for figures line by line; 0: none")
@@ -101,7 +101,9 @@ func parse(args []string) (*options, error) {
 		return &o, nil
 	}
 	if o.procs == 0 {
-		o.procs = o.servers.Workers + o.core.Spare
+		if o.procs = o.servers.Workers; o.core.Procs != nil {
+			o.procs = o.core.Procs(o.servers)
+		}
 	}
 	var err error
 	if t.statsFD != 0 {
