@@ -18,7 +18,7 @@ func confine(n int) error {
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
 		return fmt.Errorf("sched_getaffinity of a thread: %w", err)
 	}
-	for cpu := 0; take.Count() < n && cpu < 8*len(may)*8; cpu++ {
+	for cpu := 0; take.Count() < n && cpu < 64*len(may); cpu++ {
 		if may.IsSet(cpu) {
 			take.Set(cpu)
 		}

@@ -56,22 +56,46 @@ func OpenCounter(pids []int) (*Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	var tids []int
+	for range openTries {
+		tids := threads(pids)
+		if len(tids) == 0 {
+			return nil, errors.New("count system calls: no process is left to count")
+		}
+		if need := len(ids) * len(tids); need > maxCounters {
+			return nil, fmt.Errorf("count system calls: %d threads need %d counters, the bound is %d; use fewer threads", len(tids), need, maxCounters)
+		}
+		c := &Counter{names: names, files: make([][]int, len(ids))}
+		if err := c.open(ids, tids); err != nil {
+			c.Close()
+			return nil, err
+		}
+		// A thread that began meanwhile inherits the counters that its parent had by then, and lacks the others.
+		if !slices.ContainsFunc(threads(pids), func(tid int) bool { return !slices.Contains(tids, tid) }) {
+			return c, nil
+		}
+		c.Close()
+	}
+	return nil, fmt.Errorf("count system calls: new threads began in each of %d tries", openTries)
+}
+
+// openTries bounds how often counters are opened again because threads began meanwhile.
+const openTries = 5
+
+// threads returns the threads of pids; none of a process that is gone.
+func threads(pids []int) (tids []int) {
 	for _, pid := range pids {
-		tasks, _ := os.ReadDir(filepath.Join(System.dir, strconv.Itoa(pid), "task")) // gone: no threads to count
+		tasks, _ := os.ReadDir(filepath.Join(System.dir, strconv.Itoa(pid), "task"))
 		for _, task := range tasks {
 			if tid, err := strconv.Atoi(task.Name()); err == nil {
 				tids = append(tids, tid)
 			}
 		}
 	}
-	if len(tids) == 0 {
-		return nil, errors.New("count system calls: no process is left to count")
-	}
-	if need := len(ids) * len(tids); need > maxCounters {
-		return nil, fmt.Errorf("count system calls: %d threads need %d counters, the bound is %d; use fewer threads", len(tids), need, maxCounters)
-	}
-	c := &Counter{names: names, files: make([][]int, len(ids))}
+	return tids
+}
+
+// open opens a counter of each event for each thread.
+func (c *Counter) open(ids []uint64, tids []int) error {
 	for i, id := range ids {
 		for _, tid := range tids {
 			fd, err := openTracepoint(id, tid)
@@ -79,13 +103,12 @@ func OpenCounter(pids []int) (*Counter, error) {
 				continue
 			}
 			if err != nil {
-				c.Close()
-				return nil, fmt.Errorf("count system call %s of thread %d: %w", names[i], tid, err)
+				return fmt.Errorf("count system call %s of thread %d: %w", c.names[i], tid, err)
 			}
 			c.files[i] = append(c.files[i], fd)
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func openTracepoint(id uint64, tid int) (int, error) {

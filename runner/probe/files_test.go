@@ -58,6 +58,7 @@ func TestMachineFromFiles(t *testing.T) {
 	if err := m.Begin(); err != nil {
 		t.Fatal(err)
 	}
+	m.began.at = m.began.at.Add(-4 * time.Second)
 	m.proc = recorded("after")
 	d, missing := m.End(940 * time.Millisecond)
 	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
@@ -69,6 +70,10 @@ func TestMachineFromFiles(t *testing.T) {
 	}
 	if got != want || len(missing) != 0 {
 		t.Errorf("got  %+v, missing %v\nwant %+v", got, missing, want)
+	}
+	m.began.at = time.Now().Add(-700 * time.Millisecond) // of two CPUs, 340 ms idle: 1.06 s are left at the most
+	if d, _ := m.End(940 * time.Millisecond); d.Others < 120*time.Millisecond || d.Others >= 1110*time.Millisecond {
+		t.Errorf("others used %v, want what was not idle", d.Others)
 	}
 	if d, _ := m.End(time.Hour); d.Others != 0 {
 		t.Errorf("others used %v beside all the time there was", d.Others)

@@ -21,6 +21,8 @@ type Machine struct {
 type machineReading struct {
 	steal, idle, softirq, busy time.Duration
 	ksoftirqd                  time.Duration
+	at                         time.Time
+	cpus                       int
 }
 
 // OpenMachine returns a probe on the whole machine.
@@ -44,11 +46,14 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 	if err != nil {
 		return results.Machine{}, []results.Missing{{Figure: "machine", Reason: err.Error()}}
 	}
+	// The kernel now and then books half a second of busy ticks more than there was time: what was not idle bounds them.
+	idle := max(0, now.idle-m.began.idle) // the kernel's idle time may step back by a tick
+	busy := min(now.busy-m.began.busy, time.Duration(now.cpus)*now.at.Sub(m.began.at)-idle)
 	d := results.Machine{
 		Steal:   now.steal - m.began.steal,
-		Idle:    max(0, now.idle-m.began.idle), // the kernel's idle time may step back by a tick
+		Idle:    idle,
 		SoftIRQ: now.softirq - m.began.softirq,
-		Others:  max(0, now.busy-m.began.busy-ours),
+		Others:  max(0, busy-ours),
 	}
 	if len(m.ksoftirqd) == 0 {
 		return d, []results.Missing{{Figure: "ksoftirqd_ns", Reason: "no ksoftirqd thread is visible here"}}
@@ -68,6 +73,7 @@ func (p Proc) machine(ksoftirqd []int) (machineReading, error) {
 		return r, fmt.Errorf("read the machine's CPU time: %w", err)
 	}
 	c := stat.CPUTotal
+	r.at, r.cpus = time.Now(), len(stat.CPU)
 	r.steal, r.softirq = seconds(c.Steal), seconds(c.SoftIRQ)
 	r.idle = seconds(c.Idle + c.Iowait)
 	r.busy = seconds(c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) // guest time is in User already
