@@ -29,9 +29,9 @@ reference: tools build
 	bin/corelab bench --plan reference
 
 RUN ?= results/latest
-publish:
+publish: build
 	mkdir -p results/reference/bench
-	cp $(RUN)/run.jsonl results/reference/bench/
+	bin/corelab report $(RUN) --format slim > results/reference/bench/run.jsonl
 	$(MAKE) readme
 
 # The README's table and pictures come from results/reference/.

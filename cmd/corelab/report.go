@@ -14,7 +14,7 @@ import (
 // ReportCmd makes a report from a record alone.
 type ReportCmd struct {
 	Folder string `arg:"" name:"run" help:"The run's folder, such as results/latest."`
-	Format string `enum:"files,terminal,md,benchfmt,json" default:"files" help:"files: write report.md, bench.txt and the plots into the folder again, and print the tables; otherwise print one format and write nothing: ${enum}."`
+	Format string `enum:"files,terminal,md,benchfmt,json,slim" default:"files" help:"files: write report.md, bench.txt and the plots into the folder again, and print the tables; otherwise print one format and write nothing: ${enum}. slim is run.jsonl without the histograms that no table needs, small enough to keep in git."`
 }
 
 // Run prints or writes the report.
@@ -29,6 +29,8 @@ func (c *ReportCmd) Run() error {
 	switch c.Format {
 	case "json":
 		return printJSON(rec)
+	case "slim":
+		return results.WriteSlim(os.Stdout, rec)
 	case "terminal":
 		return printSummary(rec)
 	case "files":

@@ -1,0 +1,46 @@
+package results
+
+import (
+	"fmt"
+	"io"
+)
+
+// WriteSlim writes rec as run.jsonl has it, without what makes it large and no table needs: the histograms of closed loops,
+// and those of an open loop's service time. What the histograms say in quantiles stays.
+func WriteSlim(w io.Writer, rec *Record) error {
+	lines := make([]any, 0, len(rec.Trials)+2)
+	lines = append(lines, rec.Run)
+	for _, t := range rec.Trials {
+		if t.Load != nil {
+			l := *t.Load
+			l.Service = withoutHDR(l.Service)
+			if l.Loop == LoopClosed {
+				l.Latency = withoutHDR(l.Latency)
+			}
+			t.Load = &l
+		}
+		lines = append(lines, t)
+	}
+	if rec.End != nil {
+		lines = append(lines, *rec.End)
+	}
+	for i, line := range lines {
+		b, err := encodeLine(line)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		if err != nil {
+			return fmt.Errorf("results: write line %d of a record: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func withoutHDR(l *Latency) *Latency {
+	if l == nil {
+		return nil
+	}
+	short := *l
+	short.HDR = ""
+	return &short
+}
