@@ -121,6 +121,7 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	read := g.ended.Sub(g.begun)
 	part := float64(window) / float64(read)
 	server, client, machine := scaled(g.serverUsage, part), scaled(g.clientUsage, part), g.machineUse
+	machine.Others = times(machine.Others, part)
 	if serverCPU != nil {
 		t.Missing = without(t.Missing, "cpu_ns")
 		exactly(&server, *serverCPU)
@@ -132,7 +133,9 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	server.Elapsed, client.Elapsed = window, window
 	machine.Steal, machine.Idle = times(machine.Steal, part), times(machine.Idle, part)
 	machine.SoftIRQ, machine.KSoftIRQd = times(machine.SoftIRQ, part), times(machine.KSoftIRQd, part)
-	machine.Others = times(machine.Others, part)
+	if g.clientUsage.CPU == 0 { // it had ended before it could be read: what it used is none of the others'
+		machine.Others = max(0, machine.Others-client.CPU)
+	}
 	t.Server, t.Client, t.Machine = &server, &client, &machine
 	if g.gotStats {
 		r := g.stats.Runtime

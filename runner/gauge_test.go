@@ -39,6 +39,17 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// A foreign generator may end before it is read from outside; its own account of its CPU then tells it from the others.
+func TestSettleGeneratorGone(t *testing.T) {
+	g := &gauge{begun: time.Unix(10, 0), ended: time.Unix(11, 0), serverUsage: results.Usage{CPU: 470}, machineUse: results.Machine{Others: 550}}
+	client := 530 * time.Nanosecond
+	var trial results.Trial
+	g.settle(&trial, time.Second, nil, &client)
+	if o := trial.Machine.Others; o != 20 {
+		t.Errorf("others used %d ns, want 20", o)
+	}
+}
+
 func TestSettleWithoutReading(t *testing.T) {
 	var trial results.Trial
 	new(gauge).settle(&trial, time.Second, nil, nil)
