@@ -232,11 +232,15 @@ func (r ratioPoints) Len() int                       { return len(r.at) }
 func (r ratioPoints) XY(i int) (x, y float64)        { return r.at.XY(i) }
 func (r ratioPoints) XError(i int) (low, hi float64) { return r.low[i], r.high[i] }
 
-// labels are the ratios as text, behind the whiskers.
+// labels are the ratios as text, behind the whiskers, and behind the line at 1 where they would stand across it.
 func (r ratioPoints) labels() plotter.XYLabels {
 	l := plotter.XYLabels{}
 	for i, p := range r.at {
-		l.XYs = append(l.XYs, plotter.XY{X: p.X + r.high[i], Y: p.Y})
+		x := p.X + r.high[i]
+		if x > 0.8 && x < 1 {
+			x = 1
+		}
+		l.XYs = append(l.XYs, plotter.XY{X: x, Y: p.Y})
 		l.Labels = append(l.Labels, r.text[i])
 	}
 	return l
