@@ -19,7 +19,13 @@ func ReadmeTable(rec *Record) string {
 	}
 	head, share := "CPU ÷ "+ReferenceTarget, t.headline()
 	columns := []tableColumn{
-		{column{headTarget, true}, (*loadTable).showTarget},
+		{column{headTarget, true}, func(t *loadTable, row *tableRow) string {
+			name := t.showTarget(row)
+			if row.target.Limit {
+				name += " (limit, never ranked)"
+			}
+			return name
+		}},
 		{column{head: head}, func(t *loadTable, row *tableRow) string { return t.showRatio(row, t.reference, ReferenceTarget, share) }},
 		figureColumn("CPU µs per request", ServerCPU, micros),
 		spreadColumn("req/s", Throughput, formatCount),
