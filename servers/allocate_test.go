@@ -5,6 +5,7 @@
 package servers_test
 
 import (
+	"math"
 	"runtime"
 	"testing"
 
@@ -37,13 +38,18 @@ func TestAllocations(t *testing.T) {
 					}
 				}
 			}
-			exchange(100)
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			exchange(requests)
-			runtime.ReadMemStats(&after)
-			if n := after.Mallocs - before.Mallocs; n > requests/10 {
-				t.Errorf("%s allocates %d times in %d requests", core.Name, n, requests)
+			// The threads of a core that has many may still be starting in the first windows: a core that allocates for
+			// its requests does so in each.
+			var least uint64 = math.MaxUint64
+			for range 4 {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				exchange(requests)
+				runtime.ReadMemStats(&after)
+				least = min(least, after.Mallocs-before.Mallocs)
+			}
+			if least > requests/10 {
+				t.Errorf("%s allocates %d times in %d requests", core.Name, least, requests)
 			}
 		})
 	}
