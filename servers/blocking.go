@@ -111,14 +111,13 @@ type thread struct {
 	tally  tally
 	flush  flusher
 
-	conn    httpcore.Conn
-	fd      int
-	now     int64
-	timers  alarms
-	shut    bool // the write side is shut down
-	fed     bool // bytes ever came
-	drained bool // conn knows that the server stops
-	buf     []byte
+	conn   httpcore.Conn
+	fd     int
+	now    int64
+	timers alarms
+	shut   bool // the write side is shut down
+	parting
+	buf []byte
 
 	box     inbox
 	bell    int // eventfd
@@ -215,7 +214,7 @@ func (t *thread) converse() error {
 		}
 		t.tally.publish(&t.env.Count)
 		if t.server.draining.Load() {
-			if over, err := t.stop(); over {
+			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.cfg.Grace, t.fd); over {
 				return err
 			}
 		}
@@ -237,21 +236,6 @@ func (t *thread) converse() error {
 			return err
 		}
 	}
-}
-
-// stop acts on the server's end, and reports whether it is the connection's as well.
-func (t *thread) stop() (over bool, err error) {
-	if t.server.cut.Load() {
-		return true, errStopped
-	}
-	if !t.drained {
-		t.drained = true
-		t.conn.Drain()
-		if !t.fed { // its first request may be on its way
-			t.After(min(freshGrace, t.server.cfg.Grace), func(int64) { t.fed = true })
-		}
-	}
-	return t.fed && t.conn.Idle() && nothingUnread(t.fd), nil
 }
 
 // turn waits for what the connection wants, and acts on what came.

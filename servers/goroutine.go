@@ -199,10 +199,9 @@ type talk struct {
 	room, got                  int
 	errno                      unix.Errno
 
-	armed   int64 // what nc's deadline is set to; 0 for none, below 0 for unknown
-	shut    bool  // the write side is shut down
-	fed     bool  // bytes ever came
-	drained bool  // conn knows that the server stops
+	armed int64 // what nc's deadline is set to; 0 for none, below 0 for unknown
+	shut  bool  // the write side is shut down
+	parting
 
 	state atomic.Uint32 // running, waiting or called
 }
@@ -274,7 +273,7 @@ func (t *talk) converse() error {
 			full = how == flushFull
 		}
 		if t.server.draining.Load() {
-			if over, err := t.stop(); over {
+			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.cfg.Grace, t.fd); over {
 				return err
 			}
 		}
@@ -303,21 +302,6 @@ func (t *talk) converse() error {
 			return err
 		}
 	}
-}
-
-// stop acts on the server's end, and reports whether it is the connection's as well.
-func (t *talk) stop() (over bool, err error) {
-	if t.server.cut.Load() {
-		return true, errStopped
-	}
-	if !t.drained {
-		t.drained = true
-		t.conn.Drain()
-		if !t.fed { // its first request may be on its way
-			t.After(min(freshGrace, t.server.cfg.Grace), func(int64) { t.fed = true })
-		}
-	}
-	return t.fed && t.conn.Idle() && nothingUnread(t.fd), nil
 }
 
 // purpose is what a talk waits for, beside its timers and calls.
