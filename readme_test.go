@@ -92,7 +92,7 @@ func TestReadmeCommands(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", "bin/", "./cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	shorter := strings.NewReplacer("-d 10s", "-d 300ms", "--rounds 5", "--rounds 1 --duration 100ms", "--rounds 3", "--rounds 1 --duration 100ms",
+	shorter := strings.NewReplacer("-d 10s", "-d 300ms", "--rounds 6", "--rounds 1 --duration 100ms",
 		"--duration 1s", "--rounds 1 --duration 100ms")
 	out := t.TempDir()
 	for _, line := range readmeCommands(t) {
