@@ -39,12 +39,12 @@ func TestTornByNulBytes(t *testing.T) {
 }
 
 func TestReadIsStrict(t *testing.T) {
-	newer := strings.Replace(runLine, `"schema":1`, `"schema":2,"commit":"abc","unheard_of":{}`, 1)
+	newer := strings.Replace(runLine, `"schema":1`, `"schema":99,"commit":"abc","unheard_of":{}`, 1)
 	for name, tt := range map[string]struct{ text, want string }{
 		"empty":            {"", ":1: no record"},
 		"torn first line":  {runLine[:40], ":1: "},
 		"trial first":      {trialLine, `:1: the first line is of kind "trial"`},
-		"newer schema":     {newer, `schema 2 and this corelab reads up to 1: update corelab, or use the one that made the record (commit "abc")`},
+		"newer schema":     {newer, `schema 99 and this corelab reads up to 2: update corelab, or use the one that made the record (commit "abc")`},
 		"no schema":        {strings.Replace(runLine, `"schema":1`, `"schema":0`, 1), ":1: schema 0"},
 		"misspelt field":   {runLine + strings.Replace(trialLine, "round", "ruond", 1), `:2: json: unknown field "ruond"`},
 		"garbage between":  {runLine + trialLine + "what\n" + trialLine, ":3: "},

@@ -3,13 +3,14 @@ package results
 import "time"
 
 // Schema is the version of the record that this package writes; a reader refuses a newer one.
-const Schema = 1
+const Schema = 2
 
 // Kinds of lines in run.jsonl.
 const (
 	KindRun   = "run"   // the first line: Run
 	KindTrial = "trial" // one for each trial that ended, was refused, or was skipped: Trial
 	KindEnd   = "end"   // the last line of a run that was not killed: End
+	KindGoOn  = "go-on" // a run that was interrupted or killed goes on behind it: GoOn; an End before it ends nothing
 )
 
 // Run says on what, with what and for what a run was made. It is the first line of run.jsonl.
@@ -91,6 +92,7 @@ type Trial struct {
 	Server  *Usage             `json:"server,omitempty"`
 	Client  *Usage             `json:"client,omitempty"` // the generator's process
 	Machine *Machine           `json:"machine,omitempty"`
+	Net     *Net               `json:"net,omitempty"`
 	Wire    *Wire              `json:"wire,omitempty"`
 	Calls   map[string]float64 `json:"calls_per_request,omitempty"` // system calls by name, only in RoleObserved
 	Runtime *Runtime           `json:"runtime,omitempty"`           // Go's, of our cores
@@ -124,7 +126,30 @@ type Load struct {
 	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
 	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
 	PerConn     *Spread       `json:"per_connection,omitempty"` // answers by connection
+	Phases      []Phase       `json:"phases,omitempty"`         // of an open loop whose rate changes, in order
+	Slices      []Slice       `json:"slices,omitempty"`         // the window cut into equal times, in order
 	Reconnect   bool          `json:"reconnect,omitempty"`      // each request on a connection of its own
+}
+
+// Phase is a part of an open loop with a rate of its own. A request belongs to the phase in which it was due.
+type Phase struct {
+	Name     string        `json:"name"` // "before", "burst", "after"
+	Rate     float64       `json:"rate"` // offered, per second
+	Elapsed  time.Duration `json:"elapsed_ns"`
+	Due      uint64        `json:"due"`
+	Answered uint64        `json:"answered"` // of them, rightly, within the generator's time-out: the goodput
+	Errors   Errors        `json:"errors"`
+	Latency  *Latency      `json:"latency,omitempty"` // from due
+}
+
+// Slice is a short time of the window, by when requests were due.
+type Slice struct {
+	Begin    time.Duration `json:"begin_ns"` // from the window's begin
+	Due      uint64        `json:"due"`
+	Answered uint64        `json:"answered"`
+	P50      time.Duration `json:"p50_ns"`
+	P99      time.Duration `json:"p99_ns"`
+	Max      time.Duration `json:"max_ns"`
 }
 
 // Errors counts answers that did not come or were wrong.
@@ -190,6 +215,16 @@ type Machine struct {
 	Others    time.Duration `json:"others_ns"`              // busy time that neither server nor generator used
 }
 
+// Net is what TCP did in the server's network namespace over the measured time: on loopback both ends are counted, and
+// whoever else is there. Packets are segments; the kernel joins small ones and splits large ones below this count.
+type Net struct {
+	SegmentsIn  uint64 `json:"segments_in"`
+	SegmentsOut uint64 `json:"segments_out"`
+	Retransmits uint64 `json:"retransmits"`
+	Resets      uint64 `json:"resets,omitempty"`       // sent
+	ListenDrops uint64 `json:"listen_drops,omitempty"` // connections that found a full backlog
+}
+
 // Wire is the exchange as verified before the load.
 type Wire struct {
 	Status    int `json:"status"`
@@ -238,6 +273,14 @@ const (
 type Missing struct {
 	Figure string `json:"figure"` // the field's name in the record, in its struct where that is unclear: "server.user_ns", "latency", "runtime"
 	Reason string `json:"reason"`
+}
+
+// GoOn says that an interrupted run was taken up again.
+type GoOn struct {
+	Kind    string    `json:"kind"`
+	Started time.Time `json:"started"`
+	Command []string  `json:"command"`
+	Commit  string    `json:"commit,omitempty"`
 }
 
 // End closes a run.
