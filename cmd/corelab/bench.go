@@ -27,7 +27,7 @@ type BenchCmd struct {
 	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Names of scenarios, or paths of your own .toml files; all of the plan if none."`
 
 	Cores      []string `placeholder:"NAME,…" help:"Of our cores and the peers, only these; \"none\" for none. Otherwise all cores, and the peers that are installed."`
-	Target     []string `sep:"none" placeholder:"TARGET" help:"One more target: a core with flags ('pool --threads 16'), or your own server ('mine=./server --port {port}'). May be repeated."`
+	Target     []string `sep:"none" placeholder:"TARGET" help:"One more target: a core with flags ('pool --threads 16'), a core of another revision of this repository ('git:HEAD~3', 'git:v1:epoll'), or your own server ('mine=./server --port {port}'). May be repeated."`
 	Case       []string `placeholder:"NAME" help:"Only this case, such as connections=50, where a scenario has it. May be repeated."`
 	Plan       string   `enum:",smoke,standard,reference" default:"" help:"How much: smoke (a minute or two), standard (ten minutes; what is done when no scenario is named), reference (about an hour)."`
 	Budget     Span     `placeholder:"10m" help:"Fit the plan into this time, aloud. 10m for the standard plan."`
@@ -93,7 +93,7 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := newField(env, c.Cores, c.Target)
+	f, err := newField(ctx, env, c.Cores, c.Target)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ type field struct {
 }
 
 // newField parses what was asked for: all cores and the peers that are installed, unless cores names others; and targets.
-func newField(env target.Env, cores, targets []string) (*field, error) {
+func newField(ctx context.Context, env target.Env, cores, targets []string) (*field, error) {
 	f := &field{specs: map[string]target.Spec{}}
 	switch {
 	case slices.Equal(cores, []string{"none"}):
@@ -79,7 +79,7 @@ func newField(env target.Env, cores, targets []string) (*field, error) {
 		targets = append(all, targets...)
 	}
 	for _, t := range targets {
-		spec, err := target.Parse(t, env)
+		spec, err := target.ParseContext(ctx, t, env)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"corelab/results"
 )
@@ -40,6 +41,11 @@ func (s Spec) Describe(o Options) results.Target {
 	}
 	d.Version = s.version()
 	d.Note = s.Core.Doc
+	if s.Commit != "" {
+		// Where the lab keeps what it built is nobody's concern; the commit is what it takes to build it again.
+		d.Command[0] = "coreserver"
+		d.Note = strings.TrimSuffix("commit "+s.Commit+"; "+d.Note, "; ")
+	}
 	return d
 }
 
@@ -60,7 +66,11 @@ func (s Spec) version() string {
 		}
 		return s.peer.version(path)
 	case KindCore:
-		return builtVersion(s.binary)
+		built := builtVersion(s.binary)
+		if _, language, _ := strings.Cut(built, ", "); s.Commit != "" {
+			return "commit " + s.Commit[:shortHash] + ", " + language
+		}
+		return built
 	}
 	return builtVersion(s.Argv[0])
 }

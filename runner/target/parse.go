@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -31,7 +32,7 @@ type Known struct {
 // NewEnv asks the coreserver binary for its cores. An empty path gives an Env without cores, for peers and foreign
 // servers alone.
 func NewEnv(ctx context.Context, coreserver string) (Env, error) {
-	env := Env{Coreserver: coreserver}
+	env := Env{Coreserver: coreserver, Progress: os.Stderr}
 	if coreserver == "" {
 		return env, nil
 	}
@@ -83,10 +84,21 @@ func (e Env) List() []Known {
 	return list
 }
 
-// Parse reads a TARGET := CORE [flags] | PEER | NAME=COMMAND. COMMAND and flags are split by the quoting rules of the
-// shell, but no shell is run. Errors are for users: they say what is wrong and how it is written.
-func Parse(s string, env Env) (Spec, error) {
+// Parse is [ParseContext] without a context.
+func Parse(s string, env Env) (Spec, error) { return ParseContext(context.Background(), s, env) }
+
+// ParseContext reads a TARGET := CORE [flags] | PEER | NAME=COMMAND | git:REV[:CORE [flags]]. COMMAND and flags are split by
+// the quoting rules of the shell, but no shell is run. A revision of the repository in the current folder is built where it
+// was not before, which takes seconds and ends with ctx. Errors are for users: they say what is wrong and how it is written.
+func ParseContext(ctx context.Context, s string, env Env) (Spec, error) {
 	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, gitPrefix) {
+		words, err := shellquote.Split(s)
+		if err != nil {
+			return Spec{}, fmt.Errorf("target %q: %w; quote it as in a shell", s, err)
+		}
+		return parseGit(ctx, words, env)
+	}
 	name, command, foreign := strings.Cut(s, "=")
 	if foreign && !strings.ContainsAny(name, " \t\n'\"") {
 		return parseForeign(name, command, env)
@@ -117,7 +129,7 @@ func (e Env) grammar() string {
 	for _, k := range e.List() {
 		names = append(names, k.Name)
 	}
-	return fmt.Sprintf("it is one of %s, a core with flags (`pool --threads 16`), or your own server: `mine=./server --port {port}`",
+	return fmt.Sprintf("it is one of %s, a core with flags (`pool --threads 16`), a core of another revision (`git:HEAD~3`), or your own server: `mine=./server --port {port}`",
 		strings.Join(names, ", "))
 }
 

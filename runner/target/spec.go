@@ -2,6 +2,7 @@ package target
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -33,18 +34,20 @@ type Lack struct {
 	Reason  string `json:"reason"`
 }
 
-// Env is what targets are made of on this machine. It does not change once made.
+// Env is what targets are made of on this machine. It does not change once made. That of [NewEnv] speaks on standard error.
 type Env struct {
-	Coreserver string // path of the binary
-	Cores      []Core // what it lists, in its order
+	Coreserver string    // path of the binary
+	Cores      []Core    // what it lists, in its order
+	Progress   io.Writer // is told what takes long, such as the build of a revision; nil: nothing is said
 }
 
 // Spec is a parsed TARGET. The zero value is not useful; see [Parse].
 type Spec struct {
-	Name   string   // the row's label: "reactor", "reactor --threads 8", "nginx", or the NAME of NAME=COMMAND
+	Name   string   // the row's label: "reactor", "reactor --threads 8", "nginx", "git:HEAD~3", or the NAME of NAME=COMMAND
 	Kind   string   // KindCore, KindPeer or KindForeign
 	Core   Core     // of KindCore
 	Flags  []string // of KindCore: passed on to coreserver
+	Commit string   // of KindCore: the commit whose coreserver it is, of git:REV; empty where it is Env's
 	Argv   []string // of KindForeign: the words of COMMAND, {port} and {workers} not yet replaced
 	binary string   // of KindCore: coreserver
 	peer   *peer    // of KindPeer
