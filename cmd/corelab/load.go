@@ -100,7 +100,8 @@ func (c *LoadCmd) Run() error {
 	return nil
 }
 
-// serve is the process that a bench starts: the load comes as JSON, the result goes as one line.
+// serve is the process that a bench starts: loads come as JSON, one after the other, and the result of each goes as one
+// line when it is over. A comparison writes the next load when it has read the last result, and so pays for one start.
 func (c *LoadCmd) serve(ctx context.Context) error {
 	in := io.Reader(os.Stdin)
 	if c.Spec != "-" {
@@ -111,21 +112,25 @@ func (c *LoadCmd) serve(ctx context.Context) error {
 		defer f.Close()
 		in = f
 	}
-	var s load.Spec
-	if err := json.NewDecoder(in).Decode(&s); err != nil {
-		return fmt.Errorf("read the load from %s: %w", c.Spec, err)
+	loads, out := json.NewDecoder(in), json.NewEncoder(os.Stdout)
+	for n := 0; ; n++ {
+		var s load.Spec
+		if err := loads.Decode(&s); errors.Is(err, io.EOF) && n > 0 {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the load from %s: %w", c.Spec, err)
+		}
+		r, err := inProcess(ctx, c.Generator, s, nil)
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(r); err != nil {
+			return fmt.Errorf("print the result: %w", err)
+		}
+		if ctx.Err() != nil {
+			return exitError{exitInterrupted, "interrupted"}
+		}
 	}
-	r, err := inProcess(ctx, c.Generator, s, nil)
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	if ctx.Err() != nil {
-		return exitError{exitInterrupted, "interrupted"}
-	}
-	return nil
 }
 
 // inProcess runs a generator that is linked into this binary.

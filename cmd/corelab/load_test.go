@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"reflect"
 	"strings"
 	"testing"
@@ -171,6 +172,13 @@ func TestLoadServesASpec(t *testing.T) {
 	r, err := g.Parse([]byte(out), nil)
 	if err != nil || r.Requests == 0 || len(r.Observed) != 1 || strings.Count(out, "\n") != 1 {
 		t.Errorf("%v\n%s", err, out)
+	}
+	two := append(slices.Clone(spec), spec...)
+	if err := os.WriteFile(file, two, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = printed(t, typed(t, "--spec", file)); err != nil || strings.Count(out, "\n") != 2 {
+		t.Errorf("two loads gave %v\n%s", err, out)
 	}
 	if _, err := printed(t, typed(t, "--spec", file, "--generator", "wrk")); err == nil {
 		t.Error("wrk took a spec")
