@@ -94,8 +94,9 @@ type Trial struct {
 	Machine *Machine           `json:"machine,omitempty"`
 	Net     *Net               `json:"net,omitempty"`
 	Wire    *Wire              `json:"wire,omitempty"`
-	Calls   map[string]float64 `json:"calls_per_request,omitempty"` // system calls by name, only in RoleObserved
-	Runtime *Runtime           `json:"runtime,omitempty"`           // Go's, of our cores
+	Calls   map[string]float64 `json:"calls_per_request,omitempty"`    // system calls by name, only in RoleObserved
+	Counted map[string]float64 `json:"hardware_per_request,omitempty"` // by the CPU's own counters, only in RoleObserved: "instructions"
+	Runtime *Runtime           `json:"runtime,omitempty"`              // Go's, of our cores
 	Workers []Worker           `json:"workers,omitempty"`
 
 	Warnings []Warning `json:"warnings,omitempty"`
@@ -192,18 +193,19 @@ type Spread struct {
 // Usage is what a process tree used over the measured time.
 type Usage struct {
 	Elapsed     time.Duration `json:"elapsed_ns"`
-	CPU         time.Duration `json:"cpu_ns"`                 // process CPU clock: all threads, ended ones too
-	User        time.Duration `json:"user_ns,omitempty"`      // sampled by the kernel's tick where it is; absent with too few ticks
-	System      time.Duration `json:"system_ns,omitempty"`    // likewise
-	Voluntary   uint64        `json:"voluntary_switches"`     // context switches, all threads
-	Involuntary uint64        `json:"involuntary_switches"`   //
-	MinorFaults uint64        `json:"minor_faults,omitempty"` //
-	MajorFaults uint64        `json:"major_faults,omitempty"` //
-	RSSKiB      uint64        `json:"rss_kib,omitempty"`      // at the end
-	PeakRSSKiB  uint64        `json:"peak_rss_kib,omitempty"` // ever
-	Files       int           `json:"files,omitempty"`        // open at the end
-	Threads     int           `json:"threads,omitempty"`      // at the end
-	Affinity    string        `json:"affinity,omitempty"`     // the CPUs it might use: "0", "0-1"
+	CPU         time.Duration `json:"cpu_ns"`                      // process CPU clock: all threads, ended ones too
+	User        time.Duration `json:"user_ns,omitempty"`           // sampled by the kernel's tick where it is; absent with too few ticks
+	System      time.Duration `json:"system_ns,omitempty"`         // likewise
+	Voluntary   uint64        `json:"voluntary_switches"`          // context switches, all threads
+	Involuntary uint64        `json:"involuntary_switches"`        //
+	MinorFaults uint64        `json:"minor_faults,omitempty"`      //
+	MajorFaults uint64        `json:"major_faults,omitempty"`      //
+	RSSKiB      uint64        `json:"rss_kib,omitempty"`           // at the end
+	PeakRSSKiB  uint64        `json:"peak_rss_kib,omitempty"`      // ever
+	Files       int           `json:"files,omitempty"`             // open at the end
+	Threads     int           `json:"threads,omitempty"`           // at the end
+	Busiest     time.Duration `json:"busiest_thread_ns,omitempty"` // CPU time of the thread that had most of it
+	Affinity    string        `json:"affinity,omitempty"`          // the CPUs it might use: "0", "0-1"
 }
 
 // Machine is what the rest of the machine did in the same time.
@@ -213,7 +215,25 @@ type Machine struct {
 	SoftIRQ   time.Duration `json:"softirq_ns"`             // all CPUs, as the kernel samples it
 	KSoftIRQd time.Duration `json:"ksoftirqd_ns,omitempty"` // the threads' CPU time
 	Others    time.Duration `json:"others_ns"`              // busy time that neither server nor generator used
+	Seats     []Seat        `json:"seats,omitempty"`        // the CPUs in use, by whom they were given to; absent in records of schema 1
 }
+
+// Seat is the CPUs that server or generator were pinned to, and who had their time. What is neither idle nor stolen nor used
+// by server, generator and the kernel's threads for their packets is Others': a compile elsewhere is in no seat.
+type Seat struct {
+	Of     string        `json:"of"`   // SeatServer, SeatClient, or SeatBoth where they have the same CPUs
+	CPUs   string        `json:"cpus"` // "1", "0-1"
+	Idle   time.Duration `json:"idle_ns"`
+	Steal  time.Duration `json:"steal_ns"`
+	Others time.Duration `json:"others_ns"`
+}
+
+// Whose a Seat is.
+const (
+	SeatServer = "server"
+	SeatClient = "generator"
+	SeatBoth   = "server and generator"
+)
 
 // Net is what TCP did in the server's network namespace over the measured time: on loopback both ends are counted, and
 // whoever else is there. Packets are segments; the kernel joins small ones and splits large ones below this count.
@@ -261,7 +281,7 @@ const (
 	WarnStarved   = "starved"         // connections were never answered
 	WarnGenerator = "generator-bound" // the generator was at its limit: throughput is a lower bound
 	WarnLate      = "late"            // the generator sent late
-	WarnSteal     = "steal"           // something else took the CPU
+	WarnSteal     = "steal"           // something else took the CPU: the trial is left out of medians, ratios and intervals
 	WarnHead      = "head-bytes"      // the reply's head differs by more than 16 bytes from the reference's
 	WarnPlacement = "placement"       // could not be pinned as asked
 	WarnReference = "self-reference"  // the server's first answer was the reference, nothing else was known
