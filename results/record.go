@@ -28,6 +28,18 @@ type Run struct {
 	Missing   []Missing         `json:"missing,omitempty"`
 	Scenarios []Scenario        `json:"scenarios"`
 	Targets   []Target          `json:"targets"`
+	Compare   *Compare          `json:"compare,omitempty"` // of a comparison, whose Targets are A and B
+}
+
+// Compare is what a comparison was asked, and how it goes about it. Its trials are windows; a trial's Round is its block.
+type Compare struct {
+	Precision   float64       `json:"precision"`               // half-width of the interval at which it stops, 0.01 is 1 %; 0: never
+	Max         time.Duration `json:"max_ns"`                  // of all, start-up included
+	FailIfWorse float64       `json:"fail_if_worse,omitempty"` // 0: not asked
+	Windows     int           `json:"windows"`                 // of each side in a block
+	Window      time.Duration `json:"window_ns"`               // measured time of one
+	WarmUp      time.Duration `json:"warm_up_ns"`              // before each
+	Ballast     [2]float64    `json:"ballast_ns,omitzero"`     // per request, planted in A and in B
 }
 
 // Host is the machine.
@@ -69,6 +81,7 @@ const (
 	RoleAA       = "aa"       // the same target again, as a second entry: the noise floor
 	RoleSecond   = "second"   // the same cell by a second generator, to hold them against each other
 	RoleObserved = "observed" // observed by something that slows it: system calls by name, profiles
+	RoleCompared = "compared" // a short window of a comparison, whose Machine is of the one CPU alone: no table but its own has it
 	RoleCeiling  = "ceiling"  // a short closed loop that finds the rate from which an open loop's load is taken
 )
 
