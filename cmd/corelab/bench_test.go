@@ -56,11 +56,12 @@ func withBinaries(run func() int) (int, error) {
 	return run(), nil
 }
 
-// serve is a foreign server that answers /plaintext alone; in the mode "dies" it ends after a hundred requests.
+// serve is a foreign server that answers /plaintext alone; in the mode "dies" it ends after twenty requests: more than are
+// asked before the load, and fewer than its connections send at once.
 func serve(mode, port string) {
 	var asked atomic.Int64
 	http.HandleFunc("/plaintext", func(w http.ResponseWriter, _ *http.Request) {
-		if mode == "dies" && asked.Add(1) > 100 {
+		if mode == "dies" && asked.Add(1) > 20 {
 			fmt.Fprintln(os.Stderr, "a planted end")
 			os.Exit(7)
 		}
@@ -115,6 +116,12 @@ func left(t *testing.T, dir string) []string {
 	return out
 }
 
+// waitForNothingLeft waits until no process runs a program of these tests: the keeper ends right after its lab.
+func waitForNothingLeft(t *testing.T) {
+	t.Helper()
+	waitFor(t, "the processes that it started to end", func() bool { return left(t, bin) == nil })
+}
+
 func TestBenchOneCore(t *testing.T) {
 	out := t.TempDir()
 	o := corelab(t, nil, "bench", "plaintext", "latency", "--case", "percent=50", "--cores", "reactor", "--rounds", "2", "--duration", "100ms",
@@ -164,9 +171,7 @@ func TestBenchOneCore(t *testing.T) {
 			t.Errorf("report --format %s: exit %d, %s", format, r.code, r.stderr)
 		}
 	}
-	if l := left(t, bin); l != nil {
-		t.Errorf("still running: %v", l)
-	}
+	waitForNothingLeft(t)
 }
 
 // Ctrl-C in the middle of a trial leaves a record that can be read, a report, and no process.
@@ -196,7 +201,7 @@ func TestInterruptedBench(t *testing.T) {
 			cmd.Wait()
 			if sig == syscall.SIGKILL {
 				// Nothing can be written any more, but nothing stays behind either, and what ended before is recorded.
-				waitFor(t, "the processes that it started to end", func() bool { return left(t, bin) == nil })
+				waitForNothingLeft(t)
 				runs, err := filepath.Glob(filepath.Join(out, "*", results.RunFile))
 				if err != nil || len(runs) != 1 {
 					t.Fatalf("%v, %v", runs, err)
@@ -216,9 +221,7 @@ func TestInterruptedBench(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(rec.Dir, results.ReportFile)); err != nil {
 				t.Error(err)
 			}
-			if l := left(t, bin); l != nil {
-				t.Errorf("still running: %v", l)
-			}
+			waitForNothingLeft(t)
 		})
 	}
 }

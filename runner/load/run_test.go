@@ -231,12 +231,12 @@ func TestTimeouts(t *testing.T) {
 			return
 		}
 		if u.n > 100 { // the last of the planted ones have time to be missed
-			<-time.After(20 * time.Millisecond)
+			<-time.After(40 * time.Millisecond)
 		}
 		u.write(good)
 	})
 	s := p.spec()
-	s.Timeout = 300 * time.Millisecond
+	s.Timeout = time.Second // no crowd holds up an answer for so long
 	if r := p.load(t, s, 200); r.Errors != (results.Errors{Timeout: 10}) || r.Starved != 0 {
 		t.Errorf("errors %+v, %d starved", r.Errors, r.Starved)
 	}
@@ -274,17 +274,21 @@ func TestOpenLoopCountsFromDue(t *testing.T) {
 	})
 	s := p.spec()
 	s.Connections, s.Rate, s.Duration = 2, rate, time.Second
+	called := time.Now()
 	r := run(t, s)
-	if all := r.Requests + r.Unsent + uint64(s.Connections); r.Errors.Total() != 0 || all < 499 || all > 510 {
-		t.Fatalf("%d requests, %d unsent, errors %+v", r.Requests, r.Unsent, r.Errors)
+	most := mostDue(s, r.Begin.Sub(called))
+	if all := r.Requests + r.Unsent + uint64(s.Connections); r.Errors.Total() != 0 || all < 499 || all > most+uint64(s.Connections) {
+		t.Fatalf("%d requests, %d unsent, of at most %d, errors %+v", r.Requests, r.Unsent, most, r.Errors)
 	}
-	// A stall of S in a window of T has the quantile S-(1-q)T from due, and the mean S²/2T; a crowded machine only adds to it.
+	// A stall of S in a window of T has the quantile S-(1-q)T from due, and the mean S²/2T; a crowded machine only adds to it,
+	// and all that it adds was spent before sending or after.
+	window := time.Duration(float64(r.Latency.Count) / rate * 1e9)
 	for _, q := range []struct {
 		name      string
 		got, want time.Duration
-	}{{"p99", r.Latency.P99, stall - s.Duration/100}, {"p90", r.Latency.P90, stall - s.Duration/10}, {"mean", r.Latency.Mean, 20 * time.Millisecond}} {
-		if q.got < q.want*95/100 || q.got > q.want+150*time.Millisecond {
-			t.Errorf("from due: %s %v, want %v", q.name, q.got, q.want)
+	}{{"p99", r.Latency.P99, stall - window/100}, {"p90", r.Latency.P90, stall - window/10}, {"mean", r.Latency.Mean, stall * stall / 2 / window}} {
+		if q.got < q.want*95/100 || q.got > r.LateMax+r.Service.Max*101/100 {
+			t.Errorf("from due: %s %v, want %v; the latest was sent after %v, and answered within %v", q.name, q.got, q.want, r.LateMax, r.Service.Max)
 		}
 	}
 	if r.Service.P90 > r.Latency.P90/2 {
@@ -295,16 +299,26 @@ func TestOpenLoopCountsFromDue(t *testing.T) {
 	}
 }
 
+// mostDue is how many requests can be due in the window of a load without a warm-up: they are due from the call on, and
+// the window begins when the machine lets it. After the call and before the window's begin goes lag.
+func mostDue(s Spec, lag time.Duration) uint64 {
+	return uint64(s.Rate*(s.Duration+lag).Seconds()) + 1
+}
+
 func TestOpenLoopBeyondTheServersCapacity(t *testing.T) {
+	const each = 10 * time.Millisecond
 	p := plant(t, func(u *turn) {
-		<-time.After(10 * time.Millisecond)
+		<-time.After(each)
 		u.write(good)
 	})
 	s := p.spec()
 	s.Connections, s.Rate, s.Duration = 1, 1000, 500*time.Millisecond
+	called := time.Now()
 	r := run(t, s)
-	if all := r.Requests + r.Unsent; r.Requests > 50 || r.Requests < 5 || all < 498 || all > 501 {
-		t.Errorf("%d answered, %d unsent, of 500 due", r.Requests, r.Unsent)
+	most := mostDue(s, r.Begin.Sub(called))
+	// The last one is answered behind the window.
+	if all := r.Requests + r.Unsent; r.Requests > uint64(r.Elapsed/each)+1 || r.Requests == 0 || all < 498 || all > most {
+		t.Errorf("%d answered, %d unsent, of 500 to %d due", r.Requests, r.Unsent, most)
 	}
 	if r.Latency.Max < 300*time.Millisecond {
 		t.Errorf("the last one waited %v since it was due", r.Latency.Max)
@@ -317,10 +331,13 @@ func TestArrivalsKeepTheRate(t *testing.T) {
 		s := p.spec()
 		s.Rate, s.Arrival, s.Threads, s.Seed, s.Warmup, s.Connections = 800, arrival, 2, 7, 50*time.Millisecond, 16
 		s.Duration = 250 * time.Millisecond
+		called := time.Now()
 		r := run(t, s)
-		// 200 are due; Poisson's standard deviation is 14. What a crowded machine delayed before the window is answered in it.
-		if due := r.Latency.Count + r.Unsent; due < 140 || due > 260 || r.Errors.Total() != 0 {
-			t.Errorf("%s: %d requests of the window, errors %+v", arrival, due, r.Errors)
+		// 200 are due; Poisson's standard deviation is 14. What a crowded machine delayed before the window is answered in it:
+		// at most all that was due since the call.
+		most := uint64(s.Rate*time.Since(called).Seconds()) + 60
+		if due := r.Latency.Count + r.Unsent; due < 140 || due > most || r.Errors.Total() != 0 {
+			t.Errorf("%s: %d requests of the window, want 140 to %d, errors %+v", arrival, due, most, r.Errors)
 		}
 		if r.Loop != LoopOpen || r.Arrival != arrival || r.Requests == 0 {
 			t.Errorf("%s: %+v", arrival, r.Load)
@@ -351,7 +368,8 @@ func TestWindow(t *testing.T) {
 	if r.CPU <= 0 || len(r.Observed) != 3 || r.Observed[0] <= 0 || r.Observed[1] != 0 || r.Observed[2] != -1 {
 		t.Errorf("own CPU %v, observed %v", r.CPU, r.Observed)
 	}
-	if diff := r.CPU - r.Observed[0]; diff < -20*time.Millisecond || diff > 20*time.Millisecond {
+	// The one is read after the other, and the machine may put something between.
+	if diff := (r.CPU - r.Observed[0]).Abs(); diff > r.CPU/2 {
 		t.Errorf("own CPU %v by one clock, %v by the other", r.CPU, r.Observed[0])
 	}
 	if all := uint64(p.requests.Load()); r.Requests >= all || r.PerConn.Max == 0 || r.PerConn.Min > r.PerConn.Median {

@@ -86,7 +86,8 @@ func Vegeta(ctx context.Context, s Spec, watch *Progress) (Result, error) {
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
 	a := &attack{spec: s, want: newWanted(s), watch: watch}
 	rate := vegeta.Rate{Freq: int(s.Rate*1000 + 0.5), Per: 1000 * time.Second}
-	a.consume(attacker.Attack(s.targeter(), rate, s.Warmup+s.Duration, ""))
+	start := time.Now() // before its first hit, however long it takes until we look at that
+	a.consume(start, attacker.Attack(s.targeter(), rate, s.Warmup+s.Duration, ""))
 	if err := ctx.Err(); err != nil && a.begin.wall.IsZero() {
 		return Result{}, fmt.Errorf("stopped before the measuring began: %w", err)
 	}
@@ -119,9 +120,8 @@ type attack struct {
 	example    string
 }
 
-// consume counts hits, and reads the clocks at the ends of the window.
-func (a *attack) consume(hits <-chan *vegeta.Result) {
-	start := time.Now()
+// consume counts the hits of an attack that began after start, and reads the clocks at the ends of the window.
+func (a *attack) consume(start time.Time, hits <-chan *vegeta.Result) {
 	from, to := start.Add(a.spec.Warmup), start.Add(a.spec.Warmup+a.spec.Duration)
 	begins, ends := time.NewTimer(time.Until(from)), time.NewTimer(time.Until(to))
 	defer begins.Stop()
