@@ -112,7 +112,7 @@ func (w Weights) In(plan string) *Weight {
 type (
 	Loop      string // Closed or Open
 	Placement string // One, Split or Shared
-	Generator string // ByCorelab, ByWrk or ByVegeta
+	Generator string // ByCorelab, ByWrk, ByVegeta or ByH2load
 	Arrival   string // Constant or Poisson
 	Feature   string // of a core: KeepAlive, Pipelining, Parsing, Concurrent or Holding
 )
@@ -128,6 +128,7 @@ const (
 	ByCorelab Generator = "corelab"
 	ByWrk     Generator = "wrk"
 	ByVegeta  Generator = "vegeta"
+	ByH2load  Generator = "h2load"
 
 	Constant Arrival = "constant"
 	Poisson  Arrival = "poisson"

@@ -32,7 +32,7 @@ func (s *Scenario) check() *fault {
 var (
 	loops      = []Loop{Closed, Open}
 	placements = []Placement{One, Split, Shared}
-	generators = []Generator{ByCorelab, ByWrk, ByVegeta}
+	generators = []Generator{ByCorelab, ByWrk, ByVegeta, ByH2load}
 	arrivals   = []Arrival{Constant, Poisson}
 	features   = []Feature{KeepAlive, Pipelining, Parsing, Concurrent, Holding}
 )
@@ -136,10 +136,10 @@ func (s *Scenario) checkLoad() *fault {
 		return &fault{"load.rate", "rate and percent exclude each other"}
 	case l.Percent < 0 || l.Percent > 100:
 		return &fault{"load.percent", "percent must be between 1 and 100"}
-	case s.Generator == ByWrk && l.Loop == Open:
-		return &fault{"generator", "wrk has no open loop; allowed here: corelab, vegeta"}
+	case (s.Generator == ByWrk || s.Generator == ByH2load) && l.Loop == Open:
+		return &fault{"generator", string(s.Generator) + " has no open loop; allowed here: corelab, vegeta"}
 	case s.Generator == ByVegeta && l.Loop == Closed:
-		return &fault{"generator", "vegeta has no closed loop; allowed here: corelab, wrk"}
+		return &fault{"generator", "vegeta has no closed loop; allowed here: corelab, wrk, h2load"}
 	case s.Generator != ByCorelab && s.Generator != "" && (l.Idle > 0 || s.Vary.Idle != nil || l.Fresh):
 		return &fault{"generator", "only corelab holds idle connections or opens one for each request"}
 	}
@@ -200,10 +200,10 @@ func (s *Scenario) checkAlso() *fault {
 			return &fault{key, "generator is missing; allowed: " + words(generators)}
 		case a.Generator == s.Generator || a.Generator == ByCorelab && s.Generator == "":
 			return &fault{key + ".generator", "a second look by the same generator shows nothing; take another"}
-		case a.Generator == ByWrk && s.Load.Loop == Open:
-			return &fault{key + ".generator", "wrk has no open loop; allowed here: corelab, vegeta"}
+		case (a.Generator == ByWrk || a.Generator == ByH2load) && s.Load.Loop == Open:
+			return &fault{key + ".generator", string(a.Generator) + " has no open loop; allowed here: corelab, vegeta"}
 		case a.Generator == ByVegeta && s.Load.Loop == Closed:
-			return &fault{key + ".generator", "vegeta has no closed loop; allowed here: corelab, wrk"}
+			return &fault{key + ".generator", "vegeta has no closed loop; allowed here: corelab, wrk, h2load"}
 		case a.Generator != ByCorelab && (s.Load.Idle > 0 || s.Load.Fresh || s.Vary.Idle != nil):
 			return &fault{key + ".generator", "only corelab holds idle connections or opens one for each request"}
 		case len(a.Targets) == 0:

@@ -36,7 +36,7 @@ type BenchCmd struct {
 	Warmup     *Span    `placeholder:"200ms" help:"Warm-up of a trial, instead of the scenario's."`
 	Workers    int      `placeholder:"N" help:"CPUs that each server is told to use; otherwise those that its placement gives it."`
 	Placement  string   `enum:",one,split,shared" default:"" help:"Instead of the scenario's: one (server and generator on one CPU), split (on disjoint ones), shared (both on all)."`
-	Generator  string   `enum:",corelab,wrk,vegeta" default:"" help:"Instead of the scenario's: corelab, wrk or vegeta."`
+	Generator  string   `enum:",corelab,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, wrk, vegeta or h2load."`
 	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
 	NoCalls    bool     `help:"Do not count system calls by name at the end."`
 	Out        string   `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`

@@ -43,7 +43,7 @@ type LoadCmd struct {
 	ExpectBody   string        `placeholder:"FILE" help:"The body that every answer must have; otherwise that of the first right answer."`
 	CheckEvery   int           `default:"1" help:"Compare one body in so many; -1: none, for answers that differ."`
 	JSON         bool          `help:"Print the result as JSON."`
-	Generator    string        `default:"corelab" enum:"corelab,wrk,vegeta" help:"Who sends: corelab, wrk or vegeta."`
+	Generator    string        `default:"corelab" enum:"corelab,wrk,vegeta,h2load" help:"Who sends: corelab, wrk, vegeta or h2load."`
 	Spec         string        `hidden:"" help:"Read the load as JSON from this file, - for standard input, and print the result as one line of JSON."`
 }
 
@@ -189,10 +189,10 @@ func (c *LoadCmd) generate(ctx context.Context, s load.Spec) (load.Result, error
 	if c.Duration+c.Warmup > 2*time.Second && term.IsTerminal(int(os.Stderr.Fd())) {
 		defer showProgress(os.Stderr, s, watch)()
 	}
-	if c.Generator != "wrk" {
+	if c.Generator == "corelab" || c.Generator == "vegeta" {
 		return inProcess(ctx, c.Generator, s, watch)
 	}
-	g, _ := load.Find("wrk")
+	g, _ := load.Find(c.Generator)
 	if err := g.Available(); err != nil {
 		return load.Result{}, err
 	}

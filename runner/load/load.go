@@ -198,7 +198,7 @@ type Generator interface {
 }
 
 // Generators is every generator there is, our own first. A new one is one new file and one line here.
-var Generators = []Generator{corelabGenerator{}, wrkGenerator{}, vegetaGenerator{}}
+var Generators = []Generator{corelabGenerator{}, wrkGenerator{}, vegetaGenerator{}, h2loadGenerator{}}
 
 // Find returns the generator of that name.
 func Find(name string) (Generator, bool) {
