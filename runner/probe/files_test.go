@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func TestMachineFromFiles(t *testing.T) {
 		Steal: 10 * time.Millisecond, Idle: 340 * time.Millisecond, SoftIRQ: 540 * time.Millisecond,
 		KSoftIRQd: 5 * time.Millisecond, Others: 1110 * time.Millisecond,
 	}
-	if got != want || len(missing) != 0 {
+	if !reflect.DeepEqual(got, want) || len(missing) != 0 {
 		t.Errorf("got  %+v, missing %v\nwant %+v", got, missing, want)
 	}
 	m.began.at = time.Now().Add(-700 * time.Millisecond) // of two CPUs, 340 ms idle: 1.06 s are left at the most

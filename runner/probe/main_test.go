@@ -23,14 +23,20 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// spin reads a byte, burns 300 ms of CPU, writes 1000 times, says so, and waits for its end.
+// spun is how much CPU spin burns at a time.
+const spun = 300 * time.Millisecond
+
+// spin reads a byte, burns CPU, writes 1000 times, says so, and waits for its end.
 func spin() {
 	b := make([]byte, 1)
 	for {
 		if _, err := os.Stdin.Read(b); err != nil {
 			return
 		}
-		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		begun, _ := cpuClock(os.Getpid())
+		for now := begun; now-begun < spun; now, _ = cpuClock(os.Getpid()) {
+			for end := time.Now().Add(time.Millisecond); time.Now().Before(end); {
+			}
 		}
 		null, _ := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		for range 1000 {
