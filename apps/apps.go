@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"corelab/apps/lab"
+	"corelab/apps/planted"
 	"corelab/httpcore"
 )
 
@@ -15,6 +16,8 @@ type Config struct {
 	// Static is the directory that file routes serve. It stays the caller's, who closes it when the server has stopped;
 	// nil serves no file.
 	Static *os.Root
+	// Planted is what the app planted does on purpose.
+	Planted planted.Config
 }
 
 // App is one service.
@@ -29,6 +32,9 @@ type App struct {
 var Apps = []App{
 	{"lab", "the routes that scenarios measure, and those of the public HttpArena profiles", func(c Config) ([]httpcore.Route, error) {
 		return lab.Routes(lab.Config{Static: c.Static}), nil
+	}},
+	{"planted", "one answer, and what is planted in it by flags: a server whose truth is known, to hold a lab against", func(c Config) ([]httpcore.Route, error) {
+		return planted.Routes(c.Planted)
 	}},
 }
 

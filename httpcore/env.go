@@ -30,6 +30,7 @@ func FormatDate(t time.Time) *Date {
 type Counters struct {
 	Requests uint64 // final replies begun, error replies included
 	Errors   uint64 // of these, replies that the parser or the connection made: 4xx, 5xx
+	Wrapped  uint64 // for whoever wraps routes and counts their calls, see [Exchange.Counters]; nobody else touches it
 }
 
 // Loop is what a core lends to a handler that must wait for something else than its client. On a core with an event loop

@@ -23,6 +23,7 @@ var (
 	errWriteIdle     = &Error{408, "the peer read nothing for too long"}
 	errIdle          = &Error{408, "the connection was idle for too long"}
 	errClosed        = &Error{400, "the connection was closed"}
+	errDropped       = &Error{500, "the handler dropped the exchange without a reply"}
 	errShort         = &Error{500, "a reply's source ended before its announced length, or went on behind it"}
 )
 

@@ -65,6 +65,10 @@ func (x *Exchange) ContentLength() int64 {
 // Loop returns what the core lends to wait for something else.
 func (x *Exchange) Loop() Loop { return x.c.loop }
 
+// Counters returns the numbers of the owner who serves this request, for a wrapper of the routes that counts in them. They
+// are the owner's: only the function that was given x may touch them, before it returns.
+func (x *Exchange) Counters() *Counters { return &x.c.env.Count }
+
 // Buffer returns memory of length n or more from the core's Buffers, for a Reply with Pooled; a buffer that goes into no
 // reply is lost to the pool, not leaked.
 func (x *Exchange) Buffer(n int) []byte { return x.c.env.Buffers.Get(n) }
@@ -89,6 +93,19 @@ func (x *Exchange) Reply(r *Reply) {
 		c.keep = false
 	}
 	c.out.reply(c, r)
+}
+
+// Drop ends the exchange without an answer, and the connection with it: what was answered before is still sent. It takes
+// the place of the Reply.
+func (x *Exchange) Drop() {
+	if !x.open || x.replied {
+		panic("httpcore: Drop of an exchange that has its Reply")
+	}
+	c := x.c
+	x.gone = nil // whoever drops knows
+	x.abort(errDropped)
+	c.keep = false
+	c.linger() // closing on unread input would destroy the answers before this one, RFC 9112 §9.6
 }
 
 // Hold says that the reply comes later, by the returned handle. The head and a buffered body stay readable until then;
@@ -228,6 +245,19 @@ func (h Held) Reply(r *Reply) {
 	}
 	c.x.Reply(r)
 	c.settle()
+	c.wake()
+}
+
+// Drop ends the exchange without an answer. It keeps the rules of Exchange.Drop.
+func (h Held) Drop() {
+	if !h.Live() {
+		return
+	}
+	c := h.c
+	if !c.inside {
+		c.now = c.loop.Now()
+	}
+	c.x.Drop()
 	c.wake()
 }
 

@@ -56,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // serve runs the server of o until a signal has ended it.
 func serve(o *options, stdout, stderr io.Writer) error {
-	var config apps.Config
+	config := apps.Config{Planted: o.planted}
 	if o.static != "" {
 		root, err := os.OpenRoot(o.static)
 		if err != nil {
@@ -65,7 +65,11 @@ func serve(o *options, stdout, stderr io.Writer) error {
 		defer root.Close()
 		config.Static = root
 	}
-	router, err := o.app.Router(config)
+	app, load, err := loaded(o, stderr)
+	if err != nil {
+		return err
+	}
+	router, err := app.Router(config)
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func serve(o *options, stdout, stderr io.Writer) error {
 		}
 	}
 	if o.stats != nil {
-		go serveStats(o.stats, server, stderr)
+		go serveStats(o.stats, server, load, stderr)
 	}
 	ctx := drainOnSignal(stderr)
 	// The line comes last: whoever waits for it may connect, ask for figures and send signals.

@@ -169,7 +169,7 @@ func TestAnswerStats(t *testing.T) {
 	}
 	for asked, answers := range map[string]int{"": 0, "\n": 1, "stats\n": 1, "x": 1, "\n\n\n": 3} {
 		conn := &duplex{Reader: strings.NewReader(asked)}
-		if err := answerStats(conn, workers); err != nil {
+		if err := answerStats(conn, workers, nil); err != nil {
 			t.Error(err)
 		}
 		if n := strings.Count(conn.String(), "\n"); n != answers {
@@ -184,7 +184,7 @@ func TestAnswerStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	if err := answerStats(closed, workers); err == nil {
+	if err := answerStats(closed, workers, nil); err == nil {
 		t.Error("a descriptor that cannot be read is no error")
 	}
 }

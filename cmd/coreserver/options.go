@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"corelab/apps"
+	"corelab/apps/planted"
 	"corelab/httpcore"
 	"corelab/servers"
 )
@@ -28,6 +29,8 @@ type options struct {
 	servers servers.Config
 	limits  httpcore.Limits
 	static  string
+	planted planted.Config
+	ballast time.Duration  // CPU time for each request; 0 for none
 	procs   int            // GOMAXPROCS
 	pprof   netip.AddrPort // not valid: no profiles
 	stats   *os.File       // nil: no figures
@@ -55,6 +58,8 @@ func flags(o *options, t *texts) *flag.FlagSet {
 	set.StringVar(&o.static, "static", "", "`directory` under /static/; without it there are no files")
 	set.StringVar(&t.pprof, "pprof", "", "`address` to serve profiles on, such as 127.0.0.1:6060")
 	set.IntVar(&t.statsFD, "stats-fd", 0, "`descriptor`, inherited, that is asked for figures line by line; 0: none")
+	set.DurationVar(&o.ballast, "ballast", 0, "CPU `time` burnt for each request on top of what it takes, such as 200ns: a spin of 2 µs or more on every so many requests")
+	addPlants(set, &o.planted)
 	set.BoolVar(&o.list, "list", false, "list cores and apps, and exit")
 	set.BoolVar(&o.json, "json", false, "with --list: as JSON")
 	set.BoolVar(&o.version, "version", false, "print the version, and exit")
@@ -95,6 +100,12 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := checkBallast(o.ballast, o.core); err != nil {
+		return nil, err
+	}
+	if err := o.checkPlants(set); err != nil {
 		return nil, err
 	}
 	if o.list || o.version {

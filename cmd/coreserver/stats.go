@@ -16,6 +16,7 @@ import (
 type figures struct {
 	Runtime runtimeFigures        `json:"runtime"`
 	Workers []servers.WorkerStats `json:"workers"`
+	Ballast *ballastFigures       `json:"ballast,omitempty"` // of --ballast; they never change
 }
 
 // runtimeFigures are counters since the start of the process, and gauges.
@@ -31,20 +32,20 @@ type runtimeFigures struct {
 const maxAsked = 512
 
 // serveStats answers each line from conn until it ends. A failure is the starter's to see, and ours to report once.
-func serveStats(conn io.ReadWriteCloser, server servers.Server, stderr io.Writer) {
+func serveStats(conn io.ReadWriteCloser, server servers.Server, load *ballast, stderr io.Writer) {
 	defer conn.Close()
-	if err := answerStats(conn, server.Stats); err != nil {
+	if err := answerStats(conn, server.Stats, load.figures()); err != nil {
 		fmt.Fprintf(stderr, "coreserver: answer on --stats-fd: %v; figures have ended\n", err)
 	}
 }
 
 // answerStats writes one line of figures for each line read, or for bytes that come without one.
-func answerStats(conn io.ReadWriter, workers func() []servers.WorkerStats) error {
+func answerStats(conn io.ReadWriter, workers func() []servers.WorkerStats, load *ballastFigures) error {
 	buf := make([]byte, maxAsked)
 	for {
 		n, err := conn.Read(buf)
 		if n > 0 {
-			line, err := json.Marshal(figures{readRuntime(), workers()})
+			line, err := json.Marshal(figures{readRuntime(), workers(), load})
 			if err != nil {
 				return err
 			}
