@@ -39,6 +39,12 @@ func Read(dir string) (*Record, error) {
 
 // decode reads a record; path is only for the errors.
 func decode(r io.Reader, path string) (*Record, error) {
+	return decodeKept(r, path, func(*Record, []byte) bool { return true })
+}
+
+// decodeKept is decode without the lines behind the first that keep does not want: they are passed over undecoded, which is
+// most of what reading costs. keep gets what was read before the line.
+func decodeKept(r io.Reader, path string, keep func(rec *Record, line []byte) bool) (*Record, error) {
 	rec := &Record{}
 	in := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
@@ -49,6 +55,9 @@ func decode(r io.Reader, path string) (*Record, error) {
 		whole := err == nil
 		if !whole && len(line) == 0 {
 			break
+		}
+		if whole && n > 1 && !keep(rec, line) {
+			continue
 		}
 		if err := rec.add(line, n); err != nil {
 			if !whole && n > 1 {
