@@ -136,6 +136,9 @@ type Load struct {
 	Starved     int           `json:"starved,omitempty"`        // connections that were never answered
 	Checked     uint64        `json:"checked,omitempty"`        // answers whose bytes were compared
 	CheckEvery  int           `json:"check_every,omitempty"`    // one in so many was compared
+	LateOwn     uint64        `json:"late_own,omitempty"`       // of Late, by the generator's own fault: a connection was free, or answers lay unread, ever since it was due
+	Behind      time.Duration `json:"behind_ns,omitempty"`      // open loop: in which a request was due and no connection free, summed over the generator's threads
+	Waited      time.Duration `json:"waited_ns,omitempty"`      // of Behind, in which no answer lay unread either: the generator waited for the server
 	Unsent      uint64        `json:"unsent,omitempty"`         // due in Elapsed and never sent, open loop
 	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
 	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
@@ -153,7 +156,14 @@ type Phase struct {
 	Due      uint64        `json:"due"`
 	Answered uint64        `json:"answered"` // of them, rightly, within the generator's time-out: the goodput
 	Errors   Errors        `json:"errors"`
-	Latency  *Latency      `json:"latency,omitempty"` // from due
+	Latency  *Latency      `json:"latency,omitempty"`   // from due
+	Served   uint64        `json:"served"`              // right answers that came while the phase lasted, within the time-out from when they were due, whenever that was
+	Unsent   uint64        `json:"unsent,omitempty"`    // due, and given up after the time-out, or at the window's end, before a connection was free
+	Cut      uint64        `json:"cut,omitempty"`       // in flight when the run was interrupted. Due = Answered + Errors + Unsent + Cut
+	Late     uint64        `json:"late,omitempty"`      // as in Load
+	LateOwn  uint64        `json:"late_own,omitempty"`  //
+	Behind   time.Duration `json:"behind_ns,omitempty"` //
+	Waited   time.Duration `json:"waited_ns,omitempty"` //
 }
 
 // Slice is a short time of the window, by when requests were due.

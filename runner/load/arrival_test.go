@@ -46,10 +46,3 @@ func TestPoissonArrivals(t *testing.T) {
 		t.Error("two threads have the same times")
 	}
 }
-
-func TestWhatIsLeftBehindIsCountedFromTheWindowOn(t *testing.T) {
-	a := newArrivals(Spec{Rate: 1e9, Threads: 1}, 0, 0)
-	if n := a.until(40, 100); n != 60 || a.due != 100 {
-		t.Errorf("%d left, next at %d", n, a.due)
-	}
-}

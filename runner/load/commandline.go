@@ -2,14 +2,20 @@ package load
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
 // CommandLine is what to type to send the same load by hand. A body that is no text stands for itself as @FILE, and what is
 // expected of the answers is left out but for the status: the first answer is the reference then.
 func (s Spec) CommandLine(generator string) []string {
-	argv := []string{"corelab", "load", s.URL, "-c", strconv.Itoa(s.Connections), "-d", s.Duration.String(), "--warmup", s.Warmup.String(),
-		"--timeout", s.Timeout.String()}
+	argv := []string{"corelab", "load", s.URL, "-c", strconv.Itoa(s.Connections)}
+	if s.phased() {
+		argv = append(argv, "--phases", phaseWords(s.Phases))
+	} else {
+		argv = append(argv, "-d", s.Duration.String())
+	}
+	argv = append(argv, "--warmup", s.Warmup.String(), "--timeout", s.Timeout.String())
 	add := func(given bool, more ...string) {
 		if given {
 			argv = append(argv, more...)
@@ -30,7 +36,7 @@ func (s Spec) CommandLine(generator string) []string {
 	}
 	add(s.Depth > 1, "--pipeline", strconv.Itoa(s.Depth))
 	add(s.NewConn, "--new-conn")
-	add(s.Rate > 0, "--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64))
+	add(s.Rate > 0 && !s.phased(), "--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64))
 	add(s.Arrival == ArrivalPoisson, "--poisson", "--seed", strconv.FormatUint(s.Seed, 10))
 	add(s.Spin > 0, "--spin", s.Spin.String())
 	add(s.Idle > 0, "--idle", strconv.Itoa(s.Idle))
@@ -39,4 +45,13 @@ func (s Spec) CommandLine(generator string) []string {
 		add(s.Expect.Status != 0, "--expect-status", strconv.Itoa(s.Expect.Status))
 	}
 	return argv
+}
+
+// phaseWords is what [ParsePhases] reads.
+func phaseWords(phases []Phase) string {
+	var parts []string
+	for _, p := range phases {
+		parts = append(parts, p.Name+"="+strconv.FormatFloat(p.Rate, 'f', -1, 64)+":"+p.Duration.String())
+	}
+	return strings.Join(parts, ",")
 }

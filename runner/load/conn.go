@@ -27,6 +27,8 @@ type conn struct {
 	waiting    int    // requests without an answer so far
 	out        []byte // not written so far: the tail of the plan's request
 	due        int64  // of the request in flight, monotonic ns
+	phase      int    // in which it was due
+	counted    bool   // it is of the window, and its account still open
 	sent       int64  // when writing it began; with a new connection, when connecting began
 	failures   int    // in a row
 	reopenAt   int64
@@ -280,8 +282,11 @@ func (l *loop) answer(c *conn, behind int) {
 	if c.learning {
 		l.learn(c)
 	}
-	l.judge(c, last && behind > 0)
+	right := l.judge(c, last && behind > 0)
 	l.count(c)
+	if right {
+		l.succeeded(c)
+	}
 	if last {
 		l.flying--
 	}
@@ -314,19 +319,27 @@ func (l *loop) learn(c *conn) {
 	c.wrong = !bytes.Equal(body, c.want.body)
 }
 
-// judge counts what is wrong with an answer: one kind, the gravest.
-func (l *loop) judge(c *conn, tooLong bool) {
-	t, status := l.tally, c.reply.frame.status
+// judge counts what is wrong with an answer, one kind, the gravest, and says whether it is right.
+func (l *loop) judge(c *conn, tooLong bool) bool {
+	status := c.reply.frame.status
+	wrong := func(k kind, format string, args ...any) bool {
+		l.tally.failed(k, 1, format, args...)
+		l.erred(c, k)
+		return false
+	}
 	switch {
 	case !c.want.right(status):
-		t.failed(errStatus, 1, "status %d", status)
+		return wrong(errStatus, "status %d", status)
 	case tooLong:
-		t.failed(errBodyLength, 1, "bytes behind the end of the answer")
+		return wrong(errBodyLength, "bytes behind the end of the answer")
 	case c.want.length >= 0 && c.got != c.want.length:
-		t.failed(errBodyLength, 1, "a body of %d bytes, not %d", c.got, c.want.length)
+		return wrong(errBodyLength, "a body of %d bytes, not %d", c.got, c.want.length)
 	case c.wrong:
-		t.failed(errBody, 1, "a wrong byte in the body")
+		return wrong(errBody, "a wrong byte in the body")
+	case l.tooLate(c):
+		return wrong(errTimeout, "answered more than %v after it was due", l.spec.Timeout)
 	}
+	return true
 }
 
 // count records when the answer was whole. What was due before the window belongs to the warm-up.
@@ -346,12 +359,16 @@ func (l *loop) count(c *conn) {
 	if c.due >= l.begun {
 		record(t.latency, l.now-c.due)
 		record(t.service, l.now-c.sent)
+		if l.spec.phased() {
+			l.recordPhase(c)
+		}
 	}
 }
 
 // lost counts what failed with a connection, and closes it.
 func (l *loop) lost(c *conn, k kind, format string, args ...any) {
 	l.tally.failed(k, max(c.waiting, 1), format, args...)
+	l.erred(c, k)
 	l.pause(c)
 }
 

@@ -55,6 +55,7 @@ type Spec struct {
 	Rate        float64       `json:"rate,omitempty"`     // requests per second; 0: closed loop
 	Arrival     string        `json:"arrival,omitempty"`  // of an open loop; default constant
 	Seed        uint64        `json:"seed,omitempty"`     // of Poisson arrivals
+	Phases      []Phase       `json:"phases,omitempty"`   // of an open loop whose rate changes, instead of Rate and Duration; latency is held against Timeout from when a request was due
 	Spin        time.Duration `json:"spin_ns,omitempty"`  // open loop: poll instead of sleeping for so long before a request is due; see MaxSpin
 	Duration    time.Duration `json:"duration_ns,omitempty"`
 	Warmup      time.Duration `json:"warmup_ns,omitempty"` // loaded alike before the window, and not counted; wrk has none
@@ -88,6 +89,15 @@ func (s Spec) Filled() Spec {
 		s.Threads = 1
 	}
 	s.Threads = min(s.Threads, max(s.Connections, 1))
+	if len(s.Phases) > 0 {
+		length, rate := whole(s.Phases)
+		if s.Duration == 0 {
+			s.Duration = length
+		}
+		if s.Rate == 0 {
+			s.Rate = rate
+		}
+	}
 	if s.Rate > 0 && s.Arrival == "" {
 		s.Arrival = ArrivalConstant
 	}
@@ -147,6 +157,9 @@ func (s Spec) Check() error {
 		return errors.New("duration and time-out must be above zero, and the warm-up not below")
 	case len(s.Body) > MaxBody:
 		return fmt.Errorf("body of %d bytes: at most %d", len(s.Body), MaxBody)
+	}
+	if err := s.checkPhases(); err != nil {
+		return err
 	}
 	return s.checkHeader()
 }

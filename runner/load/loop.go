@@ -57,9 +57,12 @@ type loop struct {
 	begun   int64 // of the window, as it was
 	last    int64 // of the window: nothing that is due then or later is sent
 	ended   int64
-	clocks  [2]instant // loop 0: at the begin and the end of the window
-	others  [2][]time.Duration
-	shown   [2]uint64 // requests and errors that the progress has had
+	// Open loop:
+	behindSince int64      // when a request was found due and no connection free; 0: that is not so
+	waitedUntil int64      // the end of the last wait in which no connection was free and no answer lay unread
+	clocks      [2]instant // loop 0: at the begin and the end of the window
+	others      [2][]time.Duration
+	shown       [2]uint64 // requests and errors that the progress has had
 }
 
 func newLoop(p *plan, index, connections int) (*loop, error) {
@@ -68,7 +71,7 @@ func newLoop(p *plan, index, connections int) (*loop, error) {
 		return nil, err
 	}
 	l := &loop{plan: p, index: index, poll: poll, conns: make([]conn, connections), buffer: make([]byte, readBuffer),
-		tally: newTally(p.spec.Rate > 0), free: newRing(connections), unready: connections}
+		tally: newTally(p.spec), free: newRing(connections), unready: connections}
 	l.known.toHead = p.spec.Method == "HEAD"
 	l.known.bytes = make([]byte, 0, 1024)
 	for i := range l.conns {
@@ -98,7 +101,7 @@ func (l *loop) run() {
 		if l.arrive != nil && l.phase != draining {
 			l.sendDue()
 		}
-		for _, ev := range l.poll.wait(l.idle()) {
+		for _, ev := range l.await() {
 			if c := &l.conns[ev.Fd]; c.generation == uint32(ev.Pad) {
 				l.ready(c, ev.Events)
 			}
@@ -142,6 +145,9 @@ func (l *loop) turn() bool {
 	case l.phase == warming && (l.now >= l.begin || stopped):
 		// A loop that begins late measures as long as the others.
 		l.phase, l.begun, l.last = measuring, l.now, l.now+int64(l.spec.Duration)
+		if l.spec.phased() {
+			l.last = l.begin + int64(l.spec.Duration) // with the last phase
+		}
 		l.tally.reset()
 		for i := range l.conns {
 			l.conns[i].answered = 0
@@ -153,7 +159,11 @@ func (l *loop) turn() bool {
 	case l.phase == measuring && (l.now >= l.last || stopped):
 		return l.finish()
 	case l.phase == draining:
-		over := l.now-l.ended >= int64(min(l.spec.Timeout, drainMax))
+		bound := min(l.spec.Timeout, drainMax)
+		if l.spec.phased() {
+			bound = l.spec.Timeout // so that nothing in flight stays undecided
+		}
+		over := l.now-l.ended >= int64(bound)
 		if l.flying == 0 || over || stopped {
 			l.abandon()
 			return true
@@ -174,7 +184,8 @@ func (l *loop) finish() bool {
 	}
 	// What became due while the window ended is not left behind.
 	l.sendDue()
-	l.tally.unsent = l.arrive.until(l.begun, min(l.last, l.ended))
+	l.leaveBehind(min(l.last, l.ended))
+	l.fallBehind(false)
 	l.phase = draining
 	return l.stop.Load() && l.turn()
 }
@@ -185,10 +196,15 @@ func (l *loop) abandon() {
 		c := &l.conns[i]
 		switch {
 		case c.waiting == 0:
-		case l.now-c.sent > int64(l.spec.Timeout):
+		case l.now-c.sent >= int64(l.spec.Timeout):
 			l.tally.failed(errTimeout, c.waiting, "no answer within %v", l.spec.Timeout)
+			l.erred(c, errTimeout)
 		default:
 			l.tally.abandoned += uint64(c.waiting)
+		}
+		if c.counted {
+			c.counted = false
+			l.tally.accounts[c.phase].cut++
 		}
 	}
 }
@@ -229,28 +245,28 @@ func (l *loop) openSome() {
 
 // sendDue sends what is due, as far as connections are free. What stays behind keeps its due time.
 func (l *loop) sendDue() {
+	l.expired()
+	behind := false
 	for l.arrive.due <= l.now {
 		c := l.takeFree()
 		if c == nil {
-			return
+			behind = true
+			break
 		}
 		if l.arrive.due >= l.last {
 			l.free.push(c)
-			return
+			break
 		}
-		c.due = l.arrive.due
-		l.arrive.next()
+		c.due, c.phase, c.counted = l.takeDue()
 		l.now = now()
-		if late := l.now - c.due; l.phase == measuring && late > lateAfter {
-			l.tally.late++
-			l.tally.lateMax = max(l.tally.lateMax, late)
-		}
+		l.sentLate(c, l.now-c.due)
 		if c.fd < 0 {
 			l.open(c)
 			continue
 		}
 		l.send(c)
 	}
+	l.fallBehind(behind)
 }
 
 // takeFree returns the connection that has been free for longest, so that all of them take part.

@@ -191,7 +191,7 @@ func (w *Progress) publish(l *loop) {
 
 // result puts together what the loops counted.
 func (p *plan) result(loops []*loop) (Result, error) {
-	s, sum := p.spec, newTally(p.spec.Rate > 0)
+	s, sum := p.spec, newTally(p.spec)
 	var elapsed int64
 	var counts []uint64
 	starved := 0
@@ -211,7 +211,7 @@ func (p *plan) result(loops []*loop) (Result, error) {
 		Load: results.Load{
 			Generator: corelabName, Command: s.CommandLine(corelabName), Loop: s.Loop(), Connections: s.Connections, Reconnect: s.NewConn, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
 			Elapsed: time.Duration(elapsed / int64(len(loops))), Requests: sum.requests, BytesIn: sum.bytesIn, BytesOut: sum.bytesOut,
-			Errors: sum.byKind(), Late: sum.late, LateMax: time.Duration(sum.lateMax), Starved: starved,
+			Errors: byKind(sum.errors), Late: sum.late, LateMax: time.Duration(sum.lateMax), Starved: starved,
 			Checked: sum.checked, CheckEvery: max(s.CheckEvery, 0), Unsent: sum.unsent, PerConn: spread(counts),
 		},
 		Begin: first.clocks[0].wall, End: first.clocks[1].wall, CPU: first.clocks[1].own - first.clocks[0].own,
@@ -223,5 +223,5 @@ func (p *plan) result(loops []*loop) (Result, error) {
 	var err, err2 error
 	r.Latency, err = distribution(sum.latency)
 	r.Service, err2 = distribution(sum.service)
-	return r, errors.Join(err, err2)
+	return r, errors.Join(err, err2, p.recordPhases(&r, sum, first.begun, first.ended))
 }

@@ -108,8 +108,11 @@ func closeSocket(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 type poller struct {
 	fd     int
 	coarse bool // the kernel is older than epoll_pwait2 (5.11)
-	events [maxEvents]unix.EpollEvent
+	events [maxEvents]event
 }
+
+// event is what a poller reports: the connection's index in Fd, its generation in Pad.
+type event = unix.EpollEvent
 
 // maxEvents bounds the connections served between two waits.
 const maxEvents = 256
@@ -130,7 +133,7 @@ func (p *poller) add(fd int, index int, generation uint32) unix.Errno {
 }
 
 // wait returns what is ready, at most after so many nanoseconds. A signal ends it early.
-func (p *poller) wait(ns int64) []unix.EpollEvent {
+func (p *poller) wait(ns int64) []event {
 	at := uintptr(unsafe.Pointer(&p.events[0]))
 	left := unix.NsecToTimespec(max(ns, 0))
 	if !p.coarse {

@@ -49,23 +49,26 @@ type tally struct {
 	example   string                  // the first error, in words
 	abandoned uint64                  // sent and still unanswered when the loop ended
 	unsent    uint64
+	accounts  []account // open loop only
+	slices    []sliced  // of a load in phases
 }
 
-func newTally(open bool) *tally {
+func newTally(s Spec) *tally {
 	t := &tally{latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits)}
-	if open {
+	if s.Rate > 0 {
+		t.accounts, t.slices = newAccounts(s)
 		t.service = hdrhistogram.New(latencyMin, latencyMax, latencyDigits)
 	}
 	return t
 }
 
-// reset forgets what was counted while warming up.
+// reset forgets what was counted while warming up. Accounts are opened in the window only.
 func (t *tally) reset() {
 	t.latency.Reset()
 	if t.service != nil {
 		t.service.Reset()
 	}
-	*t = tally{latency: t.latency, service: t.service}
+	*t = tally{latency: t.latency, service: t.service, accounts: t.accounts, slices: t.slices}
 }
 
 // record puts a time into a histogram. Beyond its range it is the range's end: it is never dropped.
@@ -102,11 +105,18 @@ func (t *tally) add(o *tally) {
 	}
 	t.abandoned += o.abandoned
 	t.unsent += o.unsent
+	for i := range t.accounts {
+		t.accounts[i].add(&o.accounts[i])
+	}
+	for i := range t.slices {
+		s := &t.slices[i]
+		s.due, s.answered = s.due+o.slices[i].due, s.answered+o.slices[i].answered
+		s.latency.Merge(o.slices[i].latency)
+	}
 }
 
 // byKind is the errors as the record has them.
-func (t *tally) byKind() results.Errors {
-	e := t.errors
+func byKind(e [kinds]uint64) results.Errors {
 	return results.Errors{Connect: e[errConnect], Read: e[errRead], Write: e[errWrite], Timeout: e[errTimeout],
 		Status: e[errStatus], Length: e[errBodyLength], Body: e[errBody], Parse: e[errParse]}
 }
