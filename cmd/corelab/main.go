@@ -24,18 +24,19 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Bench  BenchCmd  `cmd:"" help:"Measure targets in scenarios, and report."`
-	Load   LoadCmd   `cmd:"" help:"Load one URL with a generator by itself."`
-	List   ListCmd   `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
-	Doctor DoctorCmd `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
-	Report ReportCmd `cmd:"" help:"Make the report of a recorded run again."`
+	Bench   BenchCmd   `cmd:"" help:"Measure targets in scenarios, and report."`
+	Compare CompareCmd `cmd:"" help:"Hold two targets against each other: is B better or worse than A, and by how much?"`
+	Load    LoadCmd    `cmd:"" help:"Load one URL with a generator by itself."`
+	List    ListCmd    `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
+	Doctor  DoctorCmd  `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
+	Report  ReportCmd  `cmd:"" help:"Make the report of a recorded run again."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 const about = `A laboratory for server cores: the same HTTP service on interchangeable cores, next to nginx and your own server, under the same load.
 
-Exit codes: 0 done; 1 an error, or what the doctor found missing; 2 a mistake on the command line; 3 done, but some target could not be measured or some answers were wrong; 130 interrupted, after the record and the report were written.`
+Exit codes: 0 done; 1 an error, or what the doctor found missing; 2 a mistake on the command line; 3 done, but some target could not be measured or some answers were wrong, or there was no verdict; 4 worse, as compare --fail-if-worse asks; 130 interrupted, after the record and the report were written.`
 
 // coded is an error with an exit code of its own.
 type coded interface {

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"corelab/results"
+	"corelab/runner"
+	"corelab/runner/probe"
+	"corelab/runner/target"
+	"corelab/scenarios"
+)
+
+// exitWorse is the exit code of corelab compare --fail-if-worse.
+const exitWorse = 4
+
+// CompareCmd holds two targets against each other.
+type CompareCmd struct {
+	A string `arg:"" help:"What B is held against: a core with flags ('pool --threads 16'), a peer, your own server ('mine=./server --port {port}'), or a revision of this repository ('git:HEAD~1', 'git:main:epoll')."`
+	B string `arg:"" help:"What is judged. It may be the same as A: then no difference should be shown."`
+
+	Scenario     string        `default:"plaintext" placeholder:"NAME[:CASE]" help:"What is asked of both; a scenario with a closed loop, and where it has several cases one of them: connections:connections=50."`
+	Precision    Percent       `default:"1%" placeholder:"1%" help:"Stop when the 99 % intervals of CPU per request and throughput reach no further than this from the middle; 0 never does."`
+	Max          Span          `default:"2m" placeholder:"2m" help:"Stop after this time, start-up included, but not the build of a git: target."`
+	FailIfWorse  Percent       `placeholder:"2%" help:"Exit with 4 if CPU per request or throughput of B is proven worse (the whole 99 % interval is on the worse side) and the estimate is at least this. Without enough blocks for a verdict, exit with 3."`
+	Workers      int           `placeholder:"N" help:"CPUs that each server is told to use; otherwise the one that it shares with the generator."`
+	Seed         uint64        `placeholder:"N" help:"Of the random order; a new one if 0."`
+	Out          string        `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
+	JSON         bool          `help:"Print the comparison as one line of JSON: for each figure a, b, ratio (b ÷ a), lo, hi, confidence, verdict, could_show, blocks, samples_left_out. See results.Comparison."`
+	Coreserver   string        `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
+	ReadyTimeout time.Duration `default:"10s" help:"How long a server may take until it accepts."`
+}
+
+// Percent is a part, written as percent: "1%" is 0.01.
+type Percent float64
+
+// UnmarshalText reads a percentage, with or without its sign.
+func (p *Percent) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(string(b), "%")), 64)
+	if err != nil || !(v >= 0 && v <= 100) {
+		return fmt.Errorf("%q is no percentage; write it like 1%% or 0.5%%", b)
+	}
+	*p = Percent(v / 100)
+	return nil
+}
+
+// leastMax is the least time in which a comparison can have a verdict.
+const leastMax = 5 * time.Second
+
+// Run compares, and reports.
+func (c *CompareCmd) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := c.compare(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exitError{exitInterrupted, "interrupted before anything was measured"}
+	}
+	return err
+}
+
+func (c *CompareCmd) compare(ctx context.Context) error {
+	if time.Duration(c.Max) < leastMax {
+		return exitError{exitUsage, fmt.Sprintf("--max %v is too short for a verdict: give it %v or more", time.Duration(c.Max), leastMax)}
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64() >> 1
+	}
+	path, err := findCoreserver(ctx, c.Coreserver)
+	if err != nil {
+		return err
+	}
+	env, err := target.NewEnv(ctx, path)
+	if err != nil {
+		return err
+	}
+	f, err := newDuel(ctx, env, c.A, c.B)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(f)
+	if err != nil {
+		return err
+	}
+	return c.measure(ctx, f, plan, time.Now())
+}
+
+// newDuel parses both sides. Their rows are called by the side, for both may be the same.
+func newDuel(ctx context.Context, env target.Env, a, b string) (*field, error) {
+	f := &field{specs: map[string]target.Spec{}}
+	for _, side := range []struct{ letter, text string }{{"A", a}, {"B", b}} {
+		spec, err := target.ParseContext(ctx, side.text, env)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", side.letter, err)
+		}
+		spec.Name = side.letter + ": " + spec.Name
+		f.order = append(f.order, spec.Name)
+		f.specs[spec.Name] = spec
+	}
+	return f, nil
+}
+
+// plan is the one cell of each side.
+func (c *CompareCmd) plan(f *field) (*runner.Plan, error) {
+	name, kase, _ := strings.Cut(c.Scenario, ":")
+	list, err := runner.LoadScenarios(scenarios.Files, name)
+	if err != nil {
+		return nil, err
+	}
+	s := list[0]
+	if s.Load.Loop != runner.Closed {
+		return nil, fmt.Errorf("scenario %s offers a fixed rate (an open loop); a comparison needs a closed one, in which both sides do as much as they can: %s",
+			name, strings.Join(closedScenarios(), ", "))
+	}
+	names := s.CaseNames()
+	switch {
+	case kase == "" && len(names) > 1:
+		return nil, fmt.Errorf("scenario %s has several cases, name one of them: --scenario %s", name, strings.Join(prefixed(name+":", names), ", "))
+	case kase != "" && !slices.Contains(names, kase):
+		return nil, fmt.Errorf("scenario %s has no case %q; there is %s", name, kase, strings.Join(names, ", "))
+	}
+	s.AA, s.Also = nil, nil
+	ask := runner.Ask{Rounds: 1, WarmUp: -1, Generator: runner.ByCorelab, Placement: runner.One, Seed: c.Seed}
+	if kase != "" {
+		ask.Cases = []string{kase}
+	}
+	plan, err := runner.NewPlan(list, f.entrants(), ask)
+	if err != nil {
+		return nil, err
+	}
+	for _, cell := range plan.Skipped() {
+		return nil, fmt.Errorf("%s cannot take part in %s: %s", cell.Target, name, cell.Skipped)
+	}
+	return plan, nil
+}
+
+func prefixed(prefix string, names []string) (out []string) {
+	for _, n := range names {
+		out = append(out, prefix+n)
+	}
+	return out
+}
+
+// closedScenarios are those that can be compared.
+func closedScenarios() (names []string) {
+	all, err := runner.LoadScenarios(scenarios.Files)
+	if err != nil {
+		return nil
+	}
+	for _, s := range all {
+		if s.Load.Loop == runner.Closed {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// measure runs the comparison into a record, and reports what is in it.
+func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, began time.Time) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "corelab-")
+	if err != nil {
+		return fmt.Errorf("make a folder for what servers write: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	if _, err := bay.Inspect(ctx, plan); err != nil {
+		return err
+	}
+	for _, cell := range plan.Skipped() {
+		return fmt.Errorf("%s cannot take part in %s: %s", cell.Target, cell.Scenario.Name, cell.Skipped)
+	}
+	cell := plan.Cells()[0]
+	asked := results.Compare{
+		Precision: float64(c.Precision), Max: time.Duration(c.Max), FailIfWorse: float64(c.FailIfWorse),
+		Windows: runner.CompareWindows, Window: runner.CompareWindow, WarmUp: runner.CompareWarmUp,
+	}
+	place, err := probe.Place(probe.PlaceOne)
+	if err != nil {
+		return err
+	}
+	var targets []results.Target
+	for i, name := range f.order {
+		t := f.specs[name].Describe(target.Options{Workers: c.Workers, CPUs: place.Server})
+		t.Command = nearby(t.Command)
+		targets = append(targets, t)
+		if asked.Ballast[i], err = ballast(f.specs[name].Flags); err != nil {
+			return err
+		}
+	}
+	run := results.Run{Started: began, Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Max),
+		Host: probe.Host(), Scenarios: plan.Scenarios(), Targets: targets, Compare: &asked}
+	w, err := newRecord(c.Out, "compare", run)
+	if err != nil {
+		return err
+	}
+	m := &runner.Comparison{Bay: bay, A: f.order[0], B: f.order[1], Scenario: cell.Scenario, Case: cell.Case, Asked: asked, Run: run,
+		Record: w, Progress: progress(), Began: began, Now: time.Now}
+	_, runErr := m.Measure(ctx)
+	return errors.Join(runErr, c.conclude(ctx, w.Dir()))
+}
+
+// ballast is what a core is told to burn with each request, in nanoseconds.
+func ballast(flags []string) (float64, error) {
+	for i, f := range flags {
+		value, ok := strings.CutPrefix(strings.TrimPrefix(f, "-"), "-ballast")
+		if !ok {
+			continue
+		}
+		if value == "" && i+1 < len(flags) {
+			value = "=" + flags[i+1]
+		}
+		d, err := time.ParseDuration(strings.TrimPrefix(value, "="))
+		if err != nil {
+			return 0, fmt.Errorf("--ballast: %w", err)
+		}
+		return float64(d), nil
+	}
+	return 0, nil
+}
+
+// newRecord makes the folder of a run, named by the second and the command; a run that began in the same one has the next number.
+func newRecord(out, command string, run results.Run) (*results.Writer, error) {
+	id := run.Started.Format("20060102-150405") + "-" + command
+	var err error
+	for n := 1; n <= 10; n++ {
+		name := id
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d", id, n)
+		}
+		var w *results.Writer
+		if w, err = results.Create(out, name, run); !errors.Is(err, os.ErrExist) {
+			return w, err
+		}
+	}
+	return nil, err
+}
+
+// conclude prints what the record says, and chooses the exit code.
+func (c *CompareCmd) conclude(ctx context.Context, dir string) error {
+	rec, err := results.Read(dir)
+	if err != nil {
+		return err
+	}
+	found, err := results.Compared(rec)
+	if err != nil {
+		return err
+	}
+	if err := printComparison(found, c.JSON); err != nil {
+		return err
+	}
+	if !c.JSON {
+		fmt.Printf("record %s\n", dir)
+	}
+	return c.verdict(ctx, found)
+}
+
+// printComparison prints for people, or as one line of JSON.
+func printComparison(found *results.Comparison, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(found)
+	}
+	_, err := fmt.Print(results.CompareText(found))
+	return err
+}
+
+// verdict is the exit code. What is proven counts even where the comparison was interrupted or failed later.
+func (c *CompareCmd) verdict(ctx context.Context, found *results.Comparison) error {
+	cpu := found.Find(results.CompareCPU)
+	switch {
+	case found.Error != "":
+		return exitError{exitWrong, "the comparison ended early: " + found.Error}
+	case ctx.Err() != nil:
+		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d blocks: they are recorded, nothing is left running", found.Blocks)}
+	case cpu.Verdict == results.NoVerdict:
+		return exitError{exitWrong, "no verdict: " + cpu.Why + "; give it more time with --max"}
+	}
+	if c.FailIfWorse == 0 {
+		return nil
+	}
+	if failed := found.Fails(float64(c.FailIfWorse)); len(failed) > 0 {
+		var words []string
+		for _, d := range failed {
+			words = append(words, fmt.Sprintf("%s %+.2f %%", d.Name, 100*(d.Ratio-1)))
+		}
+		return exitError{exitWorse, "B is worse than A: " + strings.Join(words, ", ")}
+	}
+	if half, ok := found.Half(); ok && half > float64(c.FailIfWorse) {
+		fmt.Fprintf(os.Stderr, "corelab: a difference of up to %.1f %% might have gone unseen: give it more time with --max\n", 100*half)
+	}
+	return nil
+}
