@@ -52,6 +52,32 @@ func stateLines(rec *Record) []string {
 	if rec.Torn != "" {
 		lines = append(lines, rec.Torn)
 	}
+	return append(lines, partLines(rec)...)
+}
+
+// partLines say that the run was made in parts, and what was not the same in all of them.
+func partLines(rec *Record) []string {
+	n := len(rec.Parts)
+	if n == 0 {
+		return nil
+	}
+	last := rec.Parts[n-1]
+	times := "once"
+	if n > 1 {
+		times = fmt.Sprintf("%d times", n)
+	}
+	lines := []string{fmt.Sprintf("interrupted and taken up again %s, last %s, behind %d trials", times, last.GoOn.Started.UTC().Format(time.RFC3339), last.Trials)}
+	var said []string
+	for _, p := range rec.Parts {
+		for _, what := range p.GoOn.Differs {
+			if !slices.Contains(said, what) {
+				said = append(said, what)
+			}
+		}
+	}
+	for _, what := range said {
+		lines = append(lines, "NOT THE SAME IN ALL PARTS: "+what)
+	}
 	return lines
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Record is a run as it was read. It is not changed after Read: everything in this package that takes one only reads it.
@@ -16,8 +17,40 @@ type Record struct {
 	Dir    string // where it was read from
 	Run    Run
 	Trials []Trial
-	End    *End   // nil in a run that was killed, or still goes on
+	Parts  []Part // that were added to a run that had been interrupted or killed, in order; the trials of all parts are one run's
+	End    *End   // of the last part; nil if that was killed, or still goes on
 	Torn   string // what was cut off at the end of the file, for people; empty if nothing was
+
+	whole   int64         // bytes of the file up to what is torn
+	unended bool          // the last line lacks its line feed, and nothing else
+	earlier time.Duration // that the parts before the last used
+}
+
+// Part says where a run was taken up again.
+type Part struct {
+	GoOn   GoOn
+	Trials int // recorded before it
+}
+
+// Used is how long the run was measuring, all parts together. Of a part that was killed it is the time until the last trial
+// that it recorded.
+func (rec *Record) Used() time.Duration {
+	if rec.End != nil {
+		return rec.End.Elapsed
+	}
+	began, first := rec.Run.Started, 0
+	if n := len(rec.Parts); n > 0 {
+		began, first = rec.Parts[n-1].GoOn.Started, rec.Parts[n-1].Trials
+	}
+	var last time.Duration
+	for _, t := range rec.Trials[first:] {
+		ended := t.Started.Sub(began)
+		if t.Load != nil {
+			ended += t.Load.Elapsed
+		}
+		last = max(last, ended)
+	}
+	return rec.earlier + last
 }
 
 // Read reads the record in a run's folder. A last line that was torn by a crash is passed over and said in Record.Torn;
@@ -60,20 +93,30 @@ func decodeKept(r io.Reader, path string, keep func(rec *Record, line []byte) bo
 			continue
 		}
 		if err := rec.add(line, n); err != nil {
-			if !whole && n > 1 {
+			if n > 1 && (!whole || isLast(in) && bytes.IndexByte(line, 0) >= 0) {
 				rec.Torn = fmt.Sprintf("line %d is torn (%d bytes without an end): the trial under way was lost", n, len(line))
 				break
 			}
 			return nil, fmt.Errorf("results: %s:%d: %w", path, n, err)
 		}
+		rec.whole += int64(len(line))
 		if !whole {
+			rec.unended = true
 			break
 		}
+		rec.whole++
 	}
 	if rec.Run.Kind == "" {
 		return nil, fmt.Errorf("results: %s:1: no record: the file is empty", path)
 	}
 	return rec, nil
+}
+
+// isLast says whether nothing follows. A crash may leave a last line whose first pages were never written: they read as
+// zeros, which JSON never has.
+func isLast(in *bufio.Reader) bool {
+	_, err := in.Peek(1)
+	return err == io.EOF
 }
 
 var errLongLine = fmt.Errorf("a line of more than %d bytes", MaxLine)
@@ -113,7 +156,7 @@ func (rec *Record) add(line []byte, n int) error {
 		return fmt.Errorf("the first line is of kind %q, not %q: this is no record of a run", head.Kind, KindRun)
 	case n > 1 && head.Kind == KindRun:
 		return errors.New("a second run in one record")
-	case rec.End != nil:
+	case rec.End != nil && head.Kind != KindGoOn:
 		return errors.New("a line after the end of the run")
 	}
 	switch head.Kind {
@@ -135,6 +178,14 @@ func (rec *Record) add(line []byte, n int) error {
 			return errors.New("a trial without scenario or target")
 		}
 		rec.Trials = append(rec.Trials, t)
+		return nil
+	case KindGoOn:
+		var g GoOn
+		if err := strict(line, &g); err != nil {
+			return err
+		}
+		rec.earlier = rec.Used()
+		rec.Parts, rec.End = append(rec.Parts, Part{g, len(rec.Trials)}), nil
 		return nil
 	case KindEnd:
 		var e End

@@ -62,6 +62,7 @@ type Scenario struct {
 	Why      string   `json:"why,omitempty"`
 	Load     string   `json:"load"` // the shape, in words: "GET /plaintext, closed loop, 64 connections"
 	Cases    []string `json:"cases,omitempty"`
+	Digest   string   `json:"digest,omitempty"` // of all that its trials do, as planned: a run goes on only with the same
 }
 
 // Target is one server under test.
@@ -324,9 +325,10 @@ type GoOn struct {
 	Started time.Time `json:"started"`
 	Command []string  `json:"command"`
 	Commit  string    `json:"commit,omitempty"`
+	Differs []string  `json:"differs,omitempty"` // what was no longer as in Run, where it was forced, for people
 }
 
-// End closes a run.
+// End closes a run; in one that went on, its figures are those of all parts together.
 type End struct {
 	Kind        string        `json:"kind"`
 	Ended       time.Time     `json:"ended"`

@@ -8,9 +8,13 @@ import (
 // WriteSlim writes rec as run.jsonl has it, without what makes it large and no table needs: the histograms of closed loops,
 // and those of an open loop's service time. What the histograms say in quantiles stays.
 func WriteSlim(w io.Writer, rec *Record) error {
-	lines := make([]any, 0, len(rec.Trials)+2)
+	lines := make([]any, 0, len(rec.Trials)+len(rec.Parts)+2)
 	lines = append(lines, rec.Run)
-	for _, t := range rec.Trials {
+	parts := rec.Parts
+	for i, t := range rec.Trials {
+		for ; len(parts) > 0 && parts[0].Trials == i; parts = parts[1:] {
+			lines = append(lines, parts[0].GoOn)
+		}
 		if t.Load != nil {
 			l := *t.Load
 			l.Service = withoutHDR(l.Service)
@@ -20,6 +24,9 @@ func WriteSlim(w io.Writer, rec *Record) error {
 			t.Load = &l
 		}
 		lines = append(lines, t)
+	}
+	for _, p := range parts {
+		lines = append(lines, p.GoOn)
 	}
 	if rec.End != nil {
 		lines = append(lines, *rec.End)

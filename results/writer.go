@@ -34,12 +34,14 @@ type sink interface {
 type Writer struct {
 	root, dir, id string
 	out           sink
-	size          int64 // of the whole lines written
-	broken        error // why nothing more may be written
+	size          int64           // of the whole lines written
+	unended       bool            // reopened: the last of them lacks its line feed
+	stale         map[string]bool // reopened: raw outputs of trials that were not recorded
+	broken        error           // why nothing more may be written
 }
 
 // Create makes the folder root/id with an empty record that starts with run, whose Kind, Schema and ID it sets. The folder
-// must not exist: a run never writes into another's.
+// must not exist: a run never writes into another's. The record is locked while the process lives, see Reopen.
 func Create(root, id string, run Run) (*Writer, error) {
 	if id == "" || id == LatestLink || id[0] == '.' || strings.ContainsAny(id, `/\`) {
 		return nil, fmt.Errorf("results: %q cannot name a run's folder: use letters, digits, '-' and '_'", id)
@@ -57,7 +59,9 @@ func Create(root, id string, run Run) (*Writer, error) {
 	}
 	w := &Writer{root: root, dir: dir, id: id, out: f}
 	run.Kind, run.Schema, run.ID = KindRun, Schema, id
-	err = w.line(run)
+	if err = lock(f); err == nil {
+		err = w.line(run)
+	}
 	if err == nil {
 		// The lines are synced; without these two the names that lead to them may not be.
 		err = errors.Join(syncFolder(dir), syncFolder(root))
@@ -96,7 +100,8 @@ func (w *Writer) End(e End) error {
 }
 
 // Raw keeps a tool's own output, once, under name in the run's raw folder, and returns its path below the run's folder, for
-// Trial.Raw. Name may have folders; it must not lead out.
+// Trial.Raw, when it is on the disk. Name may have folders; it must not lead out. In a record that was reopened it takes the
+// place of what a trial left that was not recorded.
 func (w *Writer) Raw(name string, b []byte) (string, error) {
 	path := filepath.Join(RawFolder, name)
 	if !filepath.IsLocal(name) {
@@ -110,13 +115,24 @@ func (w *Writer) Raw(name string, b []byte) (string, error) {
 	if err := root.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", fmt.Errorf("results: keep raw output: %w", err)
 	}
+	if slashed := filepath.ToSlash(path); w.stale[slashed] {
+		if err := root.Remove(path); err != nil {
+			return "", fmt.Errorf("results: replace the raw output of a trial that was cut off: %w", err)
+		}
+		delete(w.stale, slashed)
+	}
 	f, err := root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return "", fmt.Errorf("results: keep raw output: %w", err)
 	}
-	_, err = f.Write(b)
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
+	}
+	if err == nil {
+		err = syncFolder(filepath.Join(w.dir, filepath.Dir(path)))
 	}
 	if err != nil {
 		root.Remove(path) // half of an output is worse than none: it reads like a whole one
