@@ -103,8 +103,13 @@ func (x *Exchange) Drop() {
 	}
 	c := x.c
 	x.gone = nil // whoever drops knows
+	whole := c.phase == phaseReply
 	x.abort(errDropped)
 	c.keep = false
+	if whole {
+		c.phase = phaseClose
+		return
+	}
 	c.linger() // closing on unread input would destroy the answers before this one, RFC 9112 §9.6
 }
 

@@ -3,19 +3,22 @@ package planted
 import (
 	"container/heap"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// clockwork calls functions at set times. A loop's own timers tick in milliseconds; this is a thread that waits for a
-// timerfd, which has no ticks and no slack, and calls what is due as soon as the kernel and the Go scheduler let it run.
-// It lives as long as the process.
+// clockwork calls functions at set times. A loop's own timers tick in milliseconds, and so do Go's where nothing else
+// happens; this is a goroutine that waits for a timerfd, which has no ticks and no slack. It waits in Go's poller and not
+// in a blocking read: on the way into one a thread keeps its P, and with it whoever was woken a moment ago. It lives as
+// long as the process.
 type clockwork struct {
 	begin time.Time
 	base  time.Duration // CLOCK_MONOTONIC at begin
-	fd    int           // of the timer
+	timer *os.File
+	fd    int // of timer
 
 	mu      sync.Mutex // guards what follows
 	pending events
@@ -34,16 +37,17 @@ func newClockwork() *clockwork { return &clockwork{begin: time.Now()} }
 
 // start makes the timer, so that at may be called.
 func (c *clockwork) start() error {
-	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("timerfd_create: %w; raise the limit of open files", err)
 	}
+	now := c.now() // before the other clock is read: the timer must not be early
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
 		unix.Close(fd)
 		return fmt.Errorf("clock_gettime: %w", err)
 	}
-	c.base, c.fd = time.Duration(t.Nano())-c.now(), fd
+	c.base, c.fd, c.timer = time.Duration(t.Nano())-now, fd, os.NewFile(uintptr(fd), "timerfd")
 	go c.run()
 	return nil
 }
@@ -77,7 +81,7 @@ func (c *clockwork) run() {
 	var expired [8]byte
 	var due []event
 	for {
-		if _, err := unix.Read(c.fd, expired[:]); err != nil && err != unix.EINTR {
+		if _, err := c.timer.Read(expired[:]); err != nil {
 			panic("planted: a timer that was made cannot be read: " + err.Error())
 		}
 		due = c.take(due[:0])
