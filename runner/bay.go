@@ -19,7 +19,8 @@ import (
 const stopGrace = 2 * time.Second
 
 // Bay is the Lab on this machine: it starts servers and generators as processes, pinned, and reads what they use. One
-// goroutine uses it. Make one with its exported fields set, and call Inspect before the first Trial.
+// goroutine uses it. Make one with its exported fields set, and call Inspect or Prepare
+// before the first Trial.
 type Bay struct {
 	Self         string                 // corelab's own binary, of which the generators are runs
 	Targets      map[string]target.Spec // by the row's name
@@ -75,7 +76,7 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 		}
 	}()
 	x := b.exchange(s.Cell, t)
-	wire, err := target.Verify(ctx, server.Addr(), x)
+	wire, err := target.Verify(ctx, server.Addr(), s.Scenario.before(x))
 	if err != nil {
 		return err
 	}
@@ -211,16 +212,26 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 	return spec
 }
 
-// Inspect starts each target once and asks it everything that the cells will ask. It returns the targets as they are
-// recorded, and has the plan skip what a foreign server turns out not to serve. A target that does not start is kept: each
-// of its trials will say why.
-func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
+// Prepare makes the Bay ready for trials without a plan, whose scenarios know the right answers, and returns the CPUs that
+// there are. Inspect calls it.
+func (b *Bay) Prepare() ([]int, error) {
 	cpus, err := probe.Allowed()
 	if err != nil {
 		return nil, err
 	}
 	b.cpus = len(cpus)
 	b.ceilings, b.refs, b.heads, b.broken = map[string]float64{}, map[bar]target.Expect{}, map[Request]reference{}, map[string]error{}
+	return cpus, nil
+}
+
+// Inspect starts each target once and asks it everything that the cells will ask. It returns the targets as they are
+// recorded, and has the plan skip what a foreign server turns out not to serve. A target that does not start is kept: each
+// of its trials will say why.
+func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
+	cpus, err := b.Prepare()
+	if err != nil {
+		return nil, err
+	}
 	order := slices.Clone(b.Order)
 	slices.SortStableFunc(order, func(x, y string) int { return b.apart(x) - b.apart(y) })
 	for _, name := range order {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"corelab/results"
+	"corelab/runner/target"
 )
 
 // Case is a scenario with every value settled.
@@ -56,6 +57,14 @@ func (s *Scenario) Ask(r Request, header []string, content []byte, status int, b
 	s.Request, s.Header, s.Content = r, header, content
 	s.Vary.Size = nil
 	s.Expect = Expect{Status: status, Body: body}
+}
+
+// before is what is asked to verify a server ahead of the load: x, unless the scenario names something else.
+func (s *Scenario) before(x target.Exchange) target.Exchange {
+	if s.Verify.Path != "" {
+		x.Method, x.Path = s.Verify.Method, s.Verify.Path
+	}
+	return x
 }
 
 // CaseNames returns the names of Cases, none where there is but one without a name.

@@ -18,6 +18,7 @@ type Scenario struct {
 
 	Request   Request   `toml:"request"`   // "GET /plaintext"; {size} in the path stands for the case's size
 	Expect    Expect    `toml:"expect"`    // the right answer
+	Verify    Request   `toml:"-"`         // asked before the load instead of Request, where that may not be asked beforehand; the same answer is right
 	Header    []string  `toml:"-"`         // "Name: value", of a user's own request
 	Content   []byte    `toml:"-"`         // likewise: its body
 	Placement Placement `toml:"placement"` // one, split or shared

@@ -25,7 +25,7 @@ var callNames = strings.Fields(`
 	accept accept4 socket connect shutdown close setsockopt getsockopt getsockname getpeername fcntl
 	epoll_wait epoll_pwait epoll_ctl poll ppoll select pselect6 io_uring_enter io_uring_register
 	futex nanosleep clock_nanosleep sched_yield timerfd_settime tgkill rt_sigreturn
-	openat newfstat newfstatat statx mmap munmap madvise brk mprotect clock_gettime getpid gettid`)
+	openat newfstat newfstatat statx mmap munmap madvise brk mprotect clock_gettime getpid getppid gettid`)
 
 // callAliases give the kernel's odd names the ones that people know.
 var callAliases = map[string]string{"sendfile64": "sendfile", "newfstat": "fstat"}
