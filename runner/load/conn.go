@@ -172,7 +172,18 @@ func (l *loop) ready(c *conn, events uint32) {
 func (l *loop) receive(c *conn, toEnd bool) {
 	generation := c.generation
 	for {
-		n, e := readSocket(c.fd, l.buffer)
+		if l.skims(c) {
+			n, asked, e := l.skim(c)
+			switch {
+			case e == unix.EAGAIN, c.generation != generation, n > 0 && n < asked && !toEnd:
+				return
+			case n > 0:
+				continue
+			}
+			// The end of the stream, and errors, are the read's to tell.
+		}
+		room := l.room(c)
+		n, e := readSocket(c.fd, room)
 		switch {
 		case e == unix.EAGAIN:
 			return
@@ -187,8 +198,8 @@ func (l *loop) receive(c *conn, toEnd bool) {
 		}
 		l.now = now()
 		l.tally.bytesIn += uint64(n)
-		l.take(c, l.buffer[:n])
-		if c.generation != generation || n < len(l.buffer) && !toEnd {
+		l.take(c, room[:n])
+		if c.generation != generation || n < len(room) && !toEnd {
 			return
 		}
 	}
