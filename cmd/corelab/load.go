@@ -27,6 +27,7 @@ type LoadCmd struct {
 	Duration     time.Duration `short:"d" default:"10s" help:"How long to measure."`
 	Threads      int           `short:"t" default:"1" help:"Threads of the generator."`
 	Rate         float64       `help:"Requests per second, whether or not the server keeps up (open loop); without it each connection sends when it was answered (closed loop)."`
+	Phases       string        `placeholder:"RATE:TIME,…" help:"An open loop whose rate changes, instead of --rate and -d: 30000:2s,burst=90000:1s,30000:2s. An answer counts if it comes within --timeout from when its request was due."`
 	Poisson      bool          `help:"Random instead of even gaps between the requests of an open loop."`
 	Seed         uint64        `default:"1" help:"Of the random gaps."`
 	Spin         time.Duration `help:"Poll for so long before a request of an open loop is due, instead of sleeping: 100us pays where the generator has a CPU to itself."`
@@ -155,8 +156,18 @@ func (c *LoadCmd) spec() (load.Spec, error) {
 	if !strings.Contains(c.URL, "://") {
 		s.URL = "http://" + c.URL
 	}
+	if c.Phases != "" {
+		phases, err := load.ParsePhases(c.Phases)
+		if err != nil {
+			return s, fmt.Errorf("--phases: %w", err)
+		}
+		if c.Rate != 0 {
+			return s, errors.New("--phases have rates of their own: leave out --rate")
+		}
+		s.Phases, s.Duration = phases, 0
+	}
 	if c.Poisson {
-		if c.Rate <= 0 {
+		if c.Rate <= 0 && s.Phases == nil {
 			return s, errors.New("--poisson spaces the requests of an open loop: give --rate too")
 		}
 		s.Arrival = load.ArrivalPoisson

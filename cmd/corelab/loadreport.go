@@ -70,6 +70,7 @@ func report(w io.Writer, s load.Spec, r load.Result, whole bool) error {
 	latencyRows(&b, "service", "sent", r.Service, false)
 	row(&b, "errors", "%s", errorWords(r.Errors))
 	openRows(&b, r)
+	phaseRows(&b, r)
 	checkRows(&b, r)
 	if r.CPU > 0 && r.Requests > 0 {
 		row(&b, "generator", "%s of CPU per request, %.0f %% of a CPU", short(r.CPU/time.Duration(r.Requests)), 100*r.CPU.Seconds()/seconds)
@@ -105,13 +106,40 @@ func shape(s load.Spec, r load.Result) string {
 // openRows prints what only an open loop has, and what stayed without an answer.
 func openRows(b *strings.Builder, r load.Result) {
 	if r.Late > 0 {
-		row(b, "late", "%s sent more than 1 ms after they were due, %s at worst", plural(r.Late, "request"), short(r.LateMax))
+		fault := "the generator's own doing"
+		switch {
+		case r.LateOwn == 0:
+			fault = "waiting for the server"
+		case r.LateOwn < r.Late:
+			fault = grouped(r.LateOwn) + " of them by the generator's own doing"
+		}
+		if r.Generator == "corelab" {
+			fault = "; " + fault
+		} else {
+			fault = ""
+		}
+		row(b, "late", "%s sent more than 1 ms after they were due, %s at worst%s", plural(r.Late, "request"), short(r.LateMax), fault)
 	}
 	if r.Unsent > 0 {
 		row(b, "unsent", "%s due and never sent: no connection was free", plural(r.Unsent, "request"))
 	}
 	if r.Starved > 0 {
 		row(b, "starved", "%s never answered", plural(uint64(r.Starved), "connection"))
+	}
+}
+
+// phaseRows prints what became of the requests that were due in each phase.
+func phaseRows(b *strings.Builder, r load.Result) {
+	for _, p := range r.Phases {
+		took := "no answer"
+		if p.Latency != nil {
+			took = fmt.Sprintf("p50 %s   p99 %s   max %s", short(p.Latency.P50), short(p.Latency.P99), short(p.Latency.Max))
+		}
+		row(b, "phase", "%s: %s/s for %v: %s due, %s answered in time, %s errors, %s unsent", p.Name, grouped(uint64(p.Rate+0.5)), p.Elapsed.Round(time.Millisecond),
+			grouped(p.Due), grouped(p.Answered), grouped(p.Errors.Total()), grouped(p.Unsent))
+		if s := p.Elapsed.Seconds(); s > 0 {
+			row(b, "", "%s   goodput %s/s", took, grouped(uint64(float64(p.Served)/s+0.5)))
+		}
 	}
 }
 
