@@ -43,13 +43,18 @@ func Cells(rec *Record) []*Cell {
 	return cells
 }
 
-// Rounds is the figure of each round that has it.
+// Rounds is the figure of each round that has it. Rounds in which something else took the CPU are left out, unless there are
+// no others.
 func (c *Cell) Rounds(f Figure) Rounds {
 	r := Rounds{}
 	if c == nil {
 		return r
 	}
+	n, of := c.disturbed()
 	for _, t := range c.Trials {
+		if n > 0 && n < of && Disturbed(t) {
+			continue
+		}
 		if v, ok := f.Of(t); ok {
 			r[t.Round] = v
 		}
@@ -97,7 +102,11 @@ func (m Mark) String() string {
 	if m.Of == 1 {
 		return fmt.Sprintf("%s: %s", m.Code, m.Text)
 	}
-	return fmt.Sprintf("%s in %d of %d rounds: %s", m.Code, m.Rounds, m.Of, m.Text)
+	rounds := "rounds"
+	if weigh(m.Code) == leaves && m.Rounds < m.Of {
+		rounds = "rounds, which are left out"
+	}
+	return fmt.Sprintf("%s in %d of %d %s: %s", m.Code, m.Rounds, m.Of, rounds, m.Text)
 }
 
 // WarnFailed stands in a cell of which some rounds failed. It is never recorded: the trial's Error is.
@@ -137,7 +146,7 @@ func textsOf(ws []Warning, code string) string {
 	return strings.Join(texts, "; ")
 }
 
-// soundness is what the warnings leave of a cell.
+// soundness is what the verdict and the warnings leave of a cell.
 type soundness struct {
 	ranked  bool // at all
 	speed   bool // by throughput and latency
@@ -145,23 +154,14 @@ type soundness struct {
 }
 
 func (c *Cell) soundness() soundness {
-	s := soundness{ranked: true, speed: true}
+	v, _ := c.Verdict()
+	s := soundness{ranked: v.Sound(), speed: v.Sound(), bounded: v.Kind == GeneratorBound}
+	if s.bounded {
+		s.speed = false
+	}
 	for _, m := range c.Marks() {
-		if m.Code == WarnPlacement && c.Placement == PlacementShared {
-			continue // nothing is pinned in this table, so that its rows are alike
-		}
-		switch weigh(m.Code) {
-		case refuses:
-			if m.Code == WarnLittle && 2*m.Rounds < m.Of {
-				continue // a stall at the edge of one window: the others, and the median over them, stand
-			}
-			s.ranked, s.speed = false, false
-		case disturb:
-			if 2*m.Rounds >= m.Of {
-				s.speed = false
-			}
-		case bounds:
-			s.bounded, s.speed = true, false
+		if weigh(m.Code) == disturb && 2*m.Rounds >= m.Of {
+			s.speed = false
 		}
 	}
 	return s

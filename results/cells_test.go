@@ -14,7 +14,8 @@ func cost(target string, server, generator float64, n int) *Cell {
 		wobble := 1 + 0.002*float64(round%3)
 		c.Trials = append(c.Trials, &Trial{Scenario: "plaintext", Target: target, Round: round, Placement: PlacementOne,
 			Load:   &Load{Generator: "wrk", Loop: LoopClosed, Connections: 64, Requests: 1e6, Elapsed: time.Second},
-			Server: &Usage{CPU: time.Duration(server * wobble * 1e6)}, Client: &Usage{CPU: time.Duration(generator * 1e6)}})
+			Server: &Usage{CPU: time.Duration(server * wobble * 1e6), Elapsed: time.Second, Affinity: "1"},
+			Client: &Usage{CPU: time.Duration(generator * 1e6), Elapsed: time.Second, Affinity: "1"}})
 	}
 	return c
 }
@@ -85,19 +86,19 @@ func TestMarks(t *testing.T) {
 	c.Trials[2].Warnings = []Warning{{WarnSteal, "c"}}
 	c.Trials[3].Error = "gone"
 	marks := c.Marks()
-	if len(marks) != 2 || marks[0].String() != "steal in 2 of 4 rounds: a; b" || marks[1].String() != "failed in 1 of 4 rounds: gone" {
+	if len(marks) != 2 || marks[0].String() != "steal in 2 of 4 rounds, which are left out: a; b" || marks[1].String() != "failed in 1 of 4 rounds: gone" {
 		t.Errorf("marks %v", marks)
 	}
 	if s := c.soundness(); s.ranked || s.speed {
 		t.Errorf("a row of which a round failed is %+v", s)
 	}
 	c.Trials[3].Error = ""
-	if s := c.soundness(); !s.ranked || s.speed {
-		t.Errorf("a row that was disturbed in half of its rounds is %+v, want its cost ranked and its speed not", s)
-	}
-	c.Trials[2].Warnings = nil
 	if s := c.soundness(); !s.ranked || !s.speed {
-		t.Errorf("a row that was disturbed once is %+v", s)
+		t.Errorf("a row of which half of the rounds are left out is %+v", s)
+	}
+	c.Trials[3].Warnings = []Warning{{WarnSteal, "d"}}
+	if s := c.soundness(); s.ranked || s.speed {
+		t.Errorf("a row of which one round is left is %+v", s)
 	}
 	for _, trial := range c.Trials {
 		trial.Warnings = []Warning{{WarnPlacement, "could not be pinned"}}
@@ -118,6 +119,8 @@ func TestLittleInFewRounds(t *testing.T) {
 		for i := range 4 {
 			trial := closed(64, 10000)
 			trial.Round = i + 1
+			trial.Server = &Usage{CPU: 19 * time.Second, Elapsed: 20 * time.Second, Affinity: "1"}
+			trial.Client = &Usage{CPU: 9 * time.Second, Elapsed: 20 * time.Second, Affinity: "0"}
 			if i < broken {
 				trial.Load.Latency.Mean *= 2
 			}

@@ -11,12 +11,13 @@ import (
 
 // Bounds of the checks.
 const (
-	LittleTolerance    = 0.05  // between connections ÷ throughput and the mean latency
-	GeneratorLimit     = 0.90  // of its CPUs: a generator as busy may be the limit itself
-	AgreementTolerance = 0.05  // between two generators, of the server's CPU per request
-	SameGeneratorCost  = 0.03  // between two targets, of the generator's CPU per request: beyond it, a verdict needs the plain figure too
-	OtherLoadCost      = 1.25  // times the generator's CPU per request on the reference: beyond it, the plain figure decides alone
-	LateShare          = 0.001 // of the requests of an open loop may be sent late or not at all
+	LittleTolerance    = 0.05                  // between connections ÷ throughput and the mean latency
+	AgreementTolerance = 0.05                  // between two generators, of the server's CPU per request
+	SameGeneratorCost  = 0.03                  // between two targets, of the generator's CPU per request: beyond it, a verdict needs the plain figure too
+	OtherLoadCost      = 1.25                  // times the generator's CPU per request on the reference: beyond it, the plain figure decides alone
+	LateShare          = 0.001                 // of the requests of an open loop may be sent late or not at all
+	TakenShare         = 0.05                  // of the CPUs in use may be taken by others and the hypervisor; beyond it, and beyond TakenTick, a trial is left out
+	TakenTick          = 10 * time.Millisecond // a CPU: the kernel tells its idle time in ticks of as much
 )
 
 // Placements of server and generator.
@@ -42,6 +43,7 @@ const (
 	marks   weight = iota // the row says so, and is ranked
 	bounds                // throughput is a lower bound; cost is ranked
 	disturb               // throughput and latency are not ranked where half of the rounds have it; cost is
+	leaves                // the round is left out
 	refuses               // nothing of the row is ranked
 )
 
@@ -49,7 +51,7 @@ const (
 var weights = map[string]weight{
 	WarnLittle: refuses, WarnErrors: refuses, WarnStarved: refuses, WarnDied: refuses, WarnPlacement: refuses,
 	WarnLate:      disturb,
-	WarnSteal:     disturb,
+	WarnSteal:     leaves,
 	WarnGenerator: bounds,
 	WarnHead:      marks, WarnReference: marks, WarnShort: marks,
 }
@@ -67,9 +69,11 @@ func Refuses(code string) bool { return weigh(code) == refuses }
 // Check returns every warning of t: those that were recorded with it, and what its own figures say. It is pure, and may be
 // called again on a trial that holds its result.
 func Check(t *Trial) []Warning {
-	all := append([]Warning(nil), t.Warnings...)
-	for _, w := range []Warning{checkLittle(t), checkErrors(t), checkStarved(t), checkGenerator(t), checkLate(t), checkShort(t)} {
-		if w.Code != "" && !slices.Contains(t.Warnings, w) {
+	all := slices.DeleteFunc(slices.Clone(t.Warnings), func(w Warning) bool {
+		return w.Code == WarnGenerator && t.Server != nil && t.Client != nil // an older corelab did not ask who was the busier
+	})
+	for _, w := range []Warning{checkLittle(t), checkErrors(t), checkStarved(t), checkTaken(t), checkGenerator(t), checkLate(t), checkShort(t)} {
+		if w.Code != "" && !slices.Contains(all, w) {
 			all = append(all, w)
 		}
 	}
@@ -149,21 +153,49 @@ func checkStarved(t *Trial) Warning {
 		t.Load.Starved, t.Load.Connections)}
 }
 
-// checkGenerator finds a generator that used up its own CPUs while the server had others. On shared CPUs there is no telling.
+// checkGenerator finds a generator that used up its own CPUs while the server had others, and was not the less busy of the
+// two. On shared CPUs there is no telling.
 func checkGenerator(t *Trial) Warning {
-	if t.Placement != PlacementSplit || t.Client == nil || t.Client.Elapsed <= 0 {
+	if t.Placement != PlacementSplit {
 		return Warning{}
 	}
-	cpus := countCPUs(t.Client.Affinity)
-	if cpus == 0 {
-		return Warning{}
-	}
-	busy := float64(t.Client.CPU) / float64(t.Client.Elapsed) / float64(cpus)
-	if busy < GeneratorLimit {
+	client, ok := busyPart(t, t.Client, SeatClient)
+	server, known := busyPart(t, t.Server, SeatServer)
+	if !ok || client < BusyLimit || known && server-BusyTie >= client {
 		return Warning{}
 	}
 	return Warning{WarnGenerator, fmt.Sprintf("the generator used %.0f %% of its CPUs (%s): throughput is a lower bound",
-		100*busy, t.Client.Affinity)}
+		100*client, t.Client.Affinity)}
+}
+
+// checkTaken finds a trial in which something else took the CPU: other processes and the hypervisor together more than
+// TakenShare of the CPUs that server or generator had. It looks at what is left when idle time and the exact CPU clocks of
+// both are taken off, so that the kernel's sampling of who was busy has no part in it; what others did on other CPUs has none
+// either. It must not look at what the trial found.
+func checkTaken(t *Trial) Warning {
+	if t.Machine == nil || t.Server == nil || t.Server.Elapsed <= 0 {
+		return Warning{}
+	}
+	var texts []string
+	for _, s := range t.Machine.Seats {
+		n := time.Duration(countCPUs(s.CPUs))
+		all, taken := float64(n*t.Server.Elapsed), float64(s.Steal+s.Others)
+		if taken <= TakenShare*all+float64(n*TakenTick) {
+			continue
+		}
+		var by []string
+		if s.Others > 0 {
+			by = append(by, fmt.Sprintf("other processes took %.1f %%", 100*float64(s.Others)/all))
+		}
+		if s.Steal > 0 {
+			by = append(by, fmt.Sprintf("the hypervisor took %.1f %%", 100*float64(s.Steal)/all))
+		}
+		texts = append(texts, fmt.Sprintf("%s of the %s's CPU %s", strings.Join(by, " and "), s.Of, s.CPUs))
+	}
+	if texts == nil {
+		return Warning{}
+	}
+	return Warning{WarnSteal, strings.Join(texts, "; ")}
 }
 
 // checkLate finds an open loop that did not offer what it says.

@@ -30,7 +30,7 @@ func (t *loadTable) facts(fallback []Noise) []string {
 	if len(first.Command) > 0 {
 		facts = append(facts, "the first load: "+shellquote.Join(first.Command...))
 	}
-	facts = append(facts, t.roundsLine(), noiseLine(t.noise(), fallback))
+	facts = append(facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), fallback), verdictLine)
 	if b := t.biased(); b > 0 {
 		facts = append(facts, fmt.Sprintf("an A/A difference is proven, which there is not: differences up to %.1f %% count as not proven", 100*b))
 	}
@@ -81,6 +81,61 @@ func (t *loadTable) roundsLine() string {
 		s += fmt.Sprintf("; in rows with fewer than %d rounds ± and brackets are the range", MinRounds)
 	}
 	return s + fmt.Sprintf("; ± and brackets are the %.0f %% interval of the median, paired by round in ratios", 100*Confidence)
+}
+
+// verdictLine says where the words of the verdicts are explained.
+const verdictLine = "verdict: what limited the row, or why it is refused; its rules are those of Kind in results/verdict.go. " +
+	"Busy: how much server / generator used of the CPUs that they had"
+
+// leftOutLine counts the trials that are in no median, ratio or interval, and says why.
+func (t *loadTable) leftOutLine() string {
+	out, of, hypervisor, seated := 0, 0, 0, false
+	for _, trial := range t.loads() {
+		if trial.Error != "" {
+			continue
+		}
+		of++
+		seated = seated || trial.Machine != nil && len(trial.Machine.Seats) > 0
+		if !Disturbed(trial) {
+			continue
+		}
+		out++
+		if stolen(trial) {
+			hypervisor++
+		}
+	}
+	took := fmt.Sprintf("something else took more than %.0f %% of the CPUs in use", 100*TakenShare)
+	if !seated {
+		took = "something else took the CPU, by the rule of the corelab that recorded it"
+	}
+	if out == 0 {
+		return fmt.Sprintf("left out: none of %d trials; in none was it seen that %s", of, took)
+	}
+	s := fmt.Sprintf("left out of medians, ratios and intervals: %d of %d trials, in which %s", out, of, took)
+	switch hypervisor {
+	case 0:
+		s += ": other processes"
+	case out:
+		s += ": the hypervisor"
+	default:
+		s += fmt.Sprintf(": in %d mostly the hypervisor, in %d other processes", hypervisor, out-hypervisor)
+	}
+	return s + "; a row of which all rounds are shows them all"
+}
+
+// stolen reports whether the hypervisor took more than others did.
+func stolen(t *Trial) bool {
+	if t.Machine == nil {
+		return false
+	}
+	steal, others := t.Machine.Steal, t.Machine.Others
+	for i, s := range t.Machine.Seats {
+		if i == 0 {
+			steal, others = 0, 0
+		}
+		steal, others = steal+s.Steal, others+s.Others
+	}
+	return steal > others
 }
 
 // affinities names the CPUs that server and generator really had, where all trials had the same.

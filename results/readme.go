@@ -26,6 +26,7 @@ func ReadmeTable(rec *Record) string {
 			}
 			return name
 		}},
+		{column{headVerdict, true}, (*loadTable).showVerdict},
 		{column{head: head}, func(t *loadTable, row *tableRow) string { return t.showRatio(row, t.reference, ReferenceTarget, share) }},
 		figureColumn("CPU µs per request", ServerCPU, micros),
 		spreadColumn("req/s", Throughput, formatCount),
@@ -50,7 +51,7 @@ func ReadmeTable(rec *Record) string {
 	if loads := t.loads(); len(loads) > 0 {
 		g.facts = append(g.facts, "placement "+orElse(placements[t.key.Placement], orElse(t.key.Placement, "not asked for"))+"; "+t.loadLine(loads[0].Load))
 	}
-	g.facts = append(g.facts, t.roundsLine(), noiseLine(t.noise(), runNoise(cells, t.key)))
+	g.facts = append(g.facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), runNoise(cells, t.key)))
 	writeGrid(&b, g)
 	return b.String()
 }

@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// headTarget heads the column that names the rows.
-const headTarget = "target"
+// Heads of columns that tests and terminals look for: the one that names the rows, and the one that judges them.
+const (
+	headTarget  = "target"
+	headVerdict = "verdict"
+)
 
 // loadTable is one table of ranked trials: one case of one scenario under one generator, loop and placement.
 type loadTable struct {
@@ -25,9 +28,10 @@ type loadTable struct {
 
 // tableRow is one target in a loadTable.
 type tableRow struct {
-	target Target
-	cell   *Cell // of all its trials, failed and skipped ones too
-	marks  []Mark
+	target  Target
+	cell    *Cell // of all its trials, failed and skipped ones too
+	marks   []Mark
+	verdict Verdict // of no kind where nothing was tried
 	soundness
 }
 
@@ -45,7 +49,9 @@ func newLoadTable(run *Run, k Key, cells []*Cell) *loadTable {
 		if len(row.cell.Trials) == 0 {
 			continue
 		}
-		row.marks, row.soundness = row.cell.Marks(), row.cell.soundness()
+		row.verdict, _ = row.cell.Verdict()
+		row.marks = append(row.cell.Marks(), generatorMarks(row.cell, cells)...)
+		row.soundness = row.cell.soundness()
 		t.rows = append(t.rows, row)
 		switch {
 		case target.Name == ReferenceTarget:
@@ -134,7 +140,9 @@ func (t *loadTable) columns() []tableColumn {
 	default:
 		cs = append(cs, t.rankColumn("# req/s", Throughput), t.rankColumn("# CPU", ServerCPU))
 	}
-	cs = append(cs, tableColumn{column{headTarget, true}, (*loadTable).showTarget})
+	cs = append(cs, tableColumn{column{headTarget, true}, (*loadTable).showTarget},
+		tableColumn{column{headVerdict, true}, (*loadTable).showVerdict},
+		tableColumn{column{head: "busy"}, (*loadTable).showBusy})
 	if open {
 		cs = append(cs, figureColumn("offered/s", Offered, formatCount))
 	}
@@ -195,6 +203,28 @@ func (t *loadTable) showTarget(row *tableRow) string {
 		s += " " + t.grid.notes.markExactly(m.String())
 	}
 	return s
+}
+
+// showVerdict is the word, and for a row that is refused the number of the reason.
+func (t *loadTable) showVerdict(row *tableRow) string {
+	switch v := row.verdict; {
+	case v.Kind == "":
+		return Dash
+	case v.Sound():
+		return string(v.Kind)
+	default:
+		return string(v.Kind) + t.grid.notes.markExactly(v.Reason) // most often that of a mark at the name
+	}
+}
+
+// showBusy is how busy server and generator were.
+func (t *loadTable) showBusy(row *tableRow) string {
+	server, okServer := row.cell.Estimate(serverBusy)
+	client, okClient := row.cell.Estimate(clientBusy)
+	if !okServer || !okClient {
+		return Dash
+	}
+	return fmt.Sprintf("%.0f / %.0f %%", 100*server.Median, 100*client.Median)
 }
 
 // showErrors adds up all rounds: a median would hide them.
@@ -260,7 +290,7 @@ func (t *loadTable) ranks(row *tableRow, f Figure) bool {
 // unranked says why the row has no rank where the marks at its name do not.
 func (t *loadTable) unranked(row *tableRow, f Figure) string {
 	if _, ok := row.cell.Estimate(f); !ok || !row.ranked {
-		return "" // said at the name, or at the figure
+		return "" // said at the verdict, or at the figure
 	}
 	if !t.sameRate {
 		return t.grid.notes.mark("rows that were offered different rates are not ranked against each other")
@@ -348,7 +378,7 @@ func (t *loadTable) build(fallback []Noise) *grid {
 		t.grid.columns = append(t.grid.columns, c.column)
 	}
 	for _, row := range t.rows {
-		r := gridRow{doubtful: !row.ranked, limit: row.target.Limit}
+		r := gridRow{doubtful: row.verdict.Kind != "" && !row.ranked, limit: row.target.Limit}
 		for _, c := range columns {
 			r.cells = append(r.cells, c.show(t, row))
 		}

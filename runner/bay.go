@@ -91,7 +91,7 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 			return err
 		}
 	}
-	warn(t, b.cpus, b.heads[s.Case.Request])
+	warn(t, b.heads[s.Case.Request])
 	warnPlacement(t, "server", t.Server, probe.CPUList(place.Server))
 	warnPlacement(t, "generator", t.Client, probe.CPUList(place.Client))
 	select {

@@ -17,16 +17,20 @@ import (
 type gauge struct {
 	server, client *probe.Process
 	machine        *probe.Machine
+	tcp            *probe.TCP
 	process        *target.Process // of a core that answers Stats, or nil
 
 	mu          sync.Mutex
 	begun       time.Time
 	ended       time.Time
+	seated      time.Time     // when the machine was read first, last of all that is read at the begin
+	machineOver time.Duration // until it was read again, first of all at the end; 0: begun and ended hold
 	before      target.Stats
 	gotStats    bool
 	serverUsage results.Usage
 	clientUsage results.Usage
 	machineUse  results.Machine
+	net         *results.Net // nil where it could not be read
 	stats       target.Stats
 	missing     []results.Missing
 }
@@ -68,24 +72,32 @@ func (g *gauge) begin(ctx context.Context) {
 		}
 	}
 	g.begun = time.Now()
+	// What takes long to read first: a server of a thousand threads has a thousand files to read.
 	for _, p := range []struct {
 		figure string
 		begin  func() error
-	}{{"machine", g.machine.Begin}, {"client", g.client.Begin}, {"server", g.server.Begin}} {
+	}{{"client", g.client.Begin}, {"server", g.server.Begin}, {"net", g.tcp.Begin}, {"machine", g.machine.Begin}} {
 		if err := p.begin(); err != nil {
 			g.lack(p.figure, err.Error())
 		}
 	}
+	g.seated = time.Now()
 }
 
 func (g *gauge) end(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var missing, more, most []results.Missing
-	g.clientUsage, more = g.client.End() // first: it is the one that ends soon
+	g.machineUse, most = g.machine.End(0) // at once, with the clocks of its own: what the others read takes them time
+	g.machineOver = time.Since(g.seated)
+	g.clientUsage, more = g.client.End() // before the server: it is the one that ends soon
 	g.serverUsage, missing = g.server.End()
-	g.machineUse, most = g.machine.End(g.serverUsage.CPU + g.clientUsage.CPU)
 	g.ended = time.Now()
+	if net, err := g.tcp.End(); err != nil {
+		g.lack("net", err.Error())
+	} else {
+		g.net = &net
+	}
 	g.missing = append(append(append(g.missing, missing...), prefixed("client ", more)...), most...)
 	if g.gotStats {
 		s, err := g.process.Stats(ctx)
@@ -120,8 +132,18 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	}
 	read := g.ended.Sub(g.begun)
 	part := float64(window) / float64(read)
-	server, client, machine := scaled(g.serverUsage, part), scaled(g.clientUsage, part), g.machineUse
-	machine.Others = times(machine.Others, part)
+	server, client, machine := scaled(g.serverUsage, window, part), scaled(g.clientUsage, window, part), g.machineUse
+	ofMachine := part
+	if g.machineOver > 0 {
+		ofMachine = float64(window) / float64(g.machineOver)
+	}
+	machine.Steal, machine.Idle, machine.Others = times(machine.Steal, ofMachine), times(machine.Idle, ofMachine), times(machine.Others, ofMachine)
+	machine.SoftIRQ, machine.KSoftIRQd = times(machine.SoftIRQ, ofMachine), times(machine.KSoftIRQd, ofMachine)
+	machine.Seats = slices.Clone(machine.Seats)
+	for i, s := range machine.Seats {
+		s.Idle, s.Steal, s.Others = times(s.Idle, ofMachine), times(s.Steal, ofMachine), times(s.Others, ofMachine)
+		machine.Seats[i] = s
+	}
 	if serverCPU != nil {
 		t.Missing = without(t.Missing, "cpu_ns")
 		exactly(&server, *serverCPU)
@@ -131,10 +153,17 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 		exactly(&client, *clientCPU)
 	}
 	server.Elapsed, client.Elapsed = window, window
-	machine.Steal, machine.Idle = times(machine.Steal, part), times(machine.Idle, part)
-	machine.SoftIRQ, machine.KSoftIRQd = times(machine.SoftIRQ, part), times(machine.KSoftIRQd, part)
 	if g.clientUsage.CPU == 0 { // it had ended before it could be read: what it used is none of the others'
 		machine.Others = max(0, machine.Others-client.CPU)
+		for i, s := range machine.Seats {
+			if s.Of != results.SeatServer {
+				machine.Seats[i].Others = max(0, s.Others-client.CPU)
+			}
+		}
+	}
+	if n := g.net; n != nil {
+		t.Net = &results.Net{SegmentsIn: count(n.SegmentsIn, part), SegmentsOut: count(n.SegmentsOut, part),
+			Retransmits: count(n.Retransmits, part), Resets: count(n.Resets, part), ListenDrops: count(n.ListenDrops, part)}
 	}
 	t.Server, t.Client, t.Machine = &server, &client, &machine
 	if g.gotStats {
@@ -148,9 +177,13 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	}
 }
 
-// scaled is u for part of its time: what it counts goes on evenly under a steady load.
-func scaled(u results.Usage, part float64) results.Usage {
-	u.CPU, u.User, u.System = times(u.CPU, part), times(u.User, part), times(u.System, part)
+// scaled is u for the window instead of the time over which it was read, or for part of that where it does not say it: what it
+// counts goes on evenly under a steady load.
+func scaled(u results.Usage, window time.Duration, part float64) results.Usage {
+	if u.Elapsed > 0 {
+		part = float64(window) / float64(u.Elapsed)
+	}
+	u.CPU, u.User, u.System, u.Busiest = times(u.CPU, part), times(u.User, part), times(u.System, part), times(u.Busiest, part)
 	u.Voluntary, u.Involuntary = count(u.Voluntary, part), count(u.Involuntary, part)
 	u.MinorFaults, u.MajorFaults = count(u.MinorFaults, part), count(u.MajorFaults, part)
 	return u

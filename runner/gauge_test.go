@@ -15,7 +15,8 @@ func TestSettle(t *testing.T) {
 		begun: time.Unix(10, 0), ended: time.Unix(10, 5e8), gotStats: true,
 		serverUsage: results.Usage{CPU: 100, User: 40, System: 60, Voluntary: 7, RSSKiB: 9, Files: 3},
 		clientUsage: results.Usage{CPU: 50},
-		machineUse:  results.Machine{Steal: 5, Others: 6},
+		machineUse:  results.Machine{Steal: 5, Others: 6, Seats: []results.Seat{{Of: results.SeatBoth, CPUs: "1", Idle: 3, Steal: 4, Others: 8}}},
+		net:         &results.Net{SegmentsIn: 21, SegmentsOut: 22, Retransmits: 1},
 		stats:       target.Stats{Runtime: results.Runtime{Allocs: 11, HeapKiB: 12}, Workers: []results.Worker{{Requests: 13, Open: 14}}},
 		missing:     []results.Missing{{Figure: "cpu_ns", Reason: "x"}, {Figure: "client cpu_ns", Reason: "y"}, {Figure: "files", Reason: "z"}},
 	}
@@ -31,6 +32,12 @@ func TestSettle(t *testing.T) {
 	if m := *trial.Machine; m.Steal != 10 || m.Others != 12 {
 		t.Errorf("machine %+v", m)
 	}
+	if s := trial.Machine.Seats[0]; s != (results.Seat{Of: results.SeatBoth, CPUs: "1", Idle: 6, Steal: 8, Others: 16}) {
+		t.Errorf("seat %+v", s)
+	}
+	if n := *trial.Net; n != (results.Net{SegmentsIn: 42, SegmentsOut: 44, Retransmits: 2}) {
+		t.Errorf("net %+v", n)
+	}
 	if r := *trial.Runtime; r.Allocs != 22 || r.HeapKiB != 12 || trial.Workers[0].Requests != 26 || trial.Workers[0].Open != 14 {
 		t.Errorf("runtime %+v, workers %+v", r, trial.Workers)
 	}
@@ -41,12 +48,12 @@ func TestSettle(t *testing.T) {
 
 // A foreign generator may end before it is read from outside; its own account of its CPU then tells it from the others.
 func TestSettleGeneratorGone(t *testing.T) {
-	g := &gauge{begun: time.Unix(10, 0), ended: time.Unix(11, 0), serverUsage: results.Usage{CPU: 470}, machineUse: results.Machine{Others: 550}}
+	g := &gauge{begun: time.Unix(10, 0), ended: time.Unix(11, 0), serverUsage: results.Usage{CPU: 470}, machineUse: results.Machine{Others: 550, Seats: []results.Seat{{Of: results.SeatBoth, Others: 540}}}}
 	client := 530 * time.Nanosecond
 	var trial results.Trial
 	g.settle(&trial, time.Second, nil, &client)
-	if o := trial.Machine.Others; o != 20 {
-		t.Errorf("others used %d ns, want 20", o)
+	if o, s := trial.Machine.Others, trial.Machine.Seats[0].Others; o != 20 || s != 10 {
+		t.Errorf("others used %d ns, %d of them in the seat, want 20 and 10", o, s)
 	}
 }
 
@@ -60,7 +67,7 @@ func TestSettleWithoutReading(t *testing.T) {
 
 func TestWarn(t *testing.T) {
 	base := func() results.Trial {
-		return results.Trial{Target: "reactor", Server: &results.Usage{Elapsed: time.Second}, Machine: &results.Machine{}, Wire: &results.Wire{HeadBytes: 140}}
+		return results.Trial{Target: "reactor", Server: &results.Usage{Elapsed: time.Second}, Wire: &results.Wire{HeadBytes: 140}}
 	}
 	nginx := reference{"nginx", 156}
 	for _, c := range []struct {
@@ -70,10 +77,6 @@ func TestWarn(t *testing.T) {
 		code   string
 	}{
 		{"nothing", func(*results.Trial) {}, nginx, ""},
-		{"steal", func(t *results.Trial) { t.Machine.Steal = 50 * time.Millisecond }, nginx, results.WarnSteal},
-		{"a little steal", func(t *results.Trial) { t.Machine.Steal = 30 * time.Millisecond }, nginx, ""},
-		{"others", func(t *results.Trial) { t.Machine.Others = 300 * time.Millisecond }, nginx, results.WarnSteal},
-		{"a little of others", func(t *results.Trial) { t.Machine.Others = 100 * time.Millisecond }, nginx, ""},
 		{"short head", func(t *results.Trial) { t.Wire.HeadBytes = 139 }, nginx, results.WarnHead},
 		{"long head", func(t *results.Trial) { t.Wire.HeadBytes = 173 }, nginx, results.WarnHead},
 		{"long head without reference", func(t *results.Trial) { t.Wire.HeadBytes = 173 }, reference{}, ""},
@@ -82,7 +85,7 @@ func TestWarn(t *testing.T) {
 	} {
 		trial := base()
 		c.change(&trial)
-		warn(&trial, 2, c.ref)
+		warn(&trial, c.ref)
 		code := ""
 		if len(trial.Warnings) > 0 {
 			code = trial.Warnings[0].Code

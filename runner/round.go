@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	if err := r.warmUp(ctx); err != nil {
 		return err
 	}
-	g := &gauge{server: probe.Open(r.server.Pids), machine: probe.OpenMachine()}
+	g := &gauge{server: probe.Open(r.server.Pids), tcp: probe.OpenTCP(r.server.Pids)}
 	if r.bay.Targets[r.step.Target].Kind == target.KindCore {
 		g.process = r.server
 	}
@@ -53,7 +54,8 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	own, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	s.started = func(pid int) {
-		g.client = probe.Open(func() []int { return probe.Tree(pid) })
+		clients := func() []int { return probe.Tree(pid) }
+		g.client, g.machine = probe.Open(clients), probe.OpenMachine(seats(r.place, r.server.Pids, clients)...)
 		if s.window != nil {
 			close(watched)
 			return
@@ -61,7 +63,8 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 		go func() {
 			defer close(watched)
 			begin := time.Now().Add(startLag + r.spec.Warmup)
-			watch(own, begin, begin.Add(r.spec.Duration))
+			// Its clock starts before this one by up to startLag: the window's end is where it is there for certain.
+			watch(own, begin, begin.Add(r.spec.Duration-startLag))
 		}()
 	}
 	if r.step.Generator == ByCorelab {
@@ -92,6 +95,14 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	}
 	g.settle(t, t.Load.Elapsed, server, client)
 	return nil
+}
+
+// seats are the CPUs in use with those who belong there.
+func seats(p probe.Placement, server, client func() []int) []probe.Seat {
+	if slices.Equal(p.Server, p.Client) {
+		return []probe.Seat{{Of: results.SeatBoth, CPUs: p.Server, Pids: func() []int { return append(server(), client()...) }}}
+	}
+	return []probe.Seat{{Of: results.SeatServer, CPUs: p.Server, Pids: server}, {Of: results.SeatClient, CPUs: p.Client, Pids: client}}
 }
 
 // warmUp loads the server beforehand where the generator cannot do it itself, by our own in a closed loop.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,11 +11,20 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Machine measures what all CPUs did over a window. It is used by one goroutine at a time.
+// Machine measures what all CPUs did over a window, and who had the time of those in use. It is used by one goroutine at a
+// time.
 type Machine struct {
 	proc      Proc
-	ksoftirqd []int // pids of the kernel's threads, found at the first Begin
+	seats     []Seat
+	ksoftirqd map[int]int // CPU → pid of the kernel's thread, found at the first Begin
 	began     machineReading
+}
+
+// Seat is a set of CPUs, and the processes that were pinned to them.
+type Seat struct {
+	Of   string       // one of results.Seat…
+	CPUs []int        //
+	Pids func() []int // asked at Begin
 }
 
 // machineReading is the CPU time of the whole machine since boot.
@@ -23,28 +33,59 @@ type machineReading struct {
 	ksoftirqd                  time.Duration
 	at                         time.Time
 	cpus                       int
+	seats                      []seatReading
 }
 
-// OpenMachine returns a probe on the whole machine.
-func OpenMachine() *Machine { return &Machine{proc: System} }
+// seatReading is one seat's part of it.
+type seatReading struct {
+	steal, idle time.Duration
+	clocks      map[int]time.Duration // of the seat's processes
+	softirqd    time.Duration         // of the kernel's threads there
+}
+
+// OpenMachine returns a probe on the whole machine, and on the CPUs in use: give each set of CPUs once.
+func OpenMachine(seats ...Seat) *Machine { return &Machine{proc: System, seats: seats} }
 
 // Begin opens the window.
 func (m *Machine) Begin() (err error) {
 	if m.ksoftirqd == nil {
-		if m.ksoftirqd, err = m.proc.named("ksoftirqd/"); err != nil {
+		if m.ksoftirqd, err = m.proc.softirqThreads(); err != nil {
 			return err
 		}
 	}
-	m.began, err = m.proc.machine(m.ksoftirqd)
+	pids := make([][]int, len(m.seats))
+	for i, s := range m.seats {
+		pids[i] = s.Pids()
+	}
+	m.began, err = m.read(func(seat int) []int { return pids[seat] })
 	return err
 }
 
-// End closes the window that Begin opened. ours is the CPU time of server and generator in the same window. What was busy
-// beyond it is Others; as the kernel samples the busy time in ticks, and ours is exact, a negative rest is taken for none.
+// End closes the window that Begin opened. ours is CPU time that is not others', beside that of the seats' processes.
+//
+// What was busy beyond it is Others; as the kernel samples the busy time in ticks, and ours is exact, a negative rest is taken
+// for none. A seat's Others do without that sample: they are what is left of the time when the idle and the stolen time and
+// the exact clocks of all that belong there are taken off. The kernel's threads for packets belong there. A process that ended
+// in the window is missed, and counts as an other.
 func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
-	now, err := m.proc.machine(m.ksoftirqd)
+	now, err := m.read(func(seat int) []int {
+		if seat >= len(m.began.seats) {
+			return nil
+		}
+		var pids []int
+		for pid := range m.began.seats[seat].clocks {
+			pids = append(pids, pid)
+		}
+		return pids
+	})
 	if err != nil {
 		return results.Machine{}, []results.Missing{{Figure: "machine", Reason: err.Error()}}
+	}
+	var seated time.Duration
+	var seats []results.Seat
+	for i, s := range m.seats {
+		seat, used := m.began.seats[i].since(now.seats[i], s, now.at.Sub(m.began.at))
+		seats, seated = append(seats, seat), seated+used
 	}
 	// The kernel now and then books half a second of busy ticks more than there was time: what was not idle bounds them.
 	idle := max(0, now.idle-m.began.idle) // the kernel's idle time may step back by a tick
@@ -53,7 +94,8 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 		Steal:   now.steal - m.began.steal,
 		Idle:    idle,
 		SoftIRQ: now.softirq - m.began.softirq,
-		Others:  max(0, busy-ours),
+		Others:  max(0, busy-ours-seated),
+		Seats:   seats,
 	}
 	if len(m.ksoftirqd) == 0 {
 		return d, []results.Missing{{Figure: "ksoftirqd_ns", Reason: "no ksoftirqd thread is visible here"}}
@@ -62,7 +104,22 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 	return d, nil
 }
 
-func (p Proc) machine(ksoftirqd []int) (machineReading, error) {
+// since is what the seat did from r to now, and what its processes used.
+func (r seatReading) since(now seatReading, s Seat, window time.Duration) (results.Seat, time.Duration) {
+	var used time.Duration
+	for pid, cpu := range now.clocks {
+		used += cpu - r.clocks[pid]
+	}
+	seat := results.Seat{Of: s.Of, CPUs: CPUList(s.CPUs), Idle: max(0, now.idle-r.idle), Steal: max(0, now.steal-r.steal)}
+	rest := time.Duration(len(s.CPUs))*window - seat.Idle - seat.Steal - used - (now.softirqd - r.softirqd)
+	seat.Others = max(0, rest)
+	return seat, used
+}
+
+// read takes one reading. The clocks of the seats' processes are read right behind the machine's time: between the two the
+// processes go on, and what they use there looks like others'.
+func (m *Machine) read(pids func(seat int) []int) (machineReading, error) {
+	p := m.proc
 	var r machineReading
 	fs, err := procfs.NewFS(p.dir)
 	if err != nil {
@@ -77,18 +134,38 @@ func (p Proc) machine(ksoftirqd []int) (machineReading, error) {
 	r.steal, r.softirq = seconds(c.Steal), seconds(c.SoftIRQ)
 	r.idle = seconds(c.Idle + c.Iowait)
 	r.busy = seconds(c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) // guest time is in User already
-	for _, pid := range ksoftirqd {
-		cpu, err := p.clock(pid)
+	for i, s := range m.seats {
+		seat := seatReading{clocks: make(map[int]time.Duration)}
+		for _, pid := range pids(i) {
+			if cpu, err := p.clock(pid); err == nil { // else it has ended
+				seat.clocks[pid] = cpu
+			}
+		}
+		for _, cpu := range s.CPUs {
+			c := stat.CPU[int64(cpu)]
+			seat.idle, seat.steal = seat.idle+seconds(c.Idle+c.Iowait), seat.steal+seconds(c.Steal)
+		}
+		r.seats = append(r.seats, seat)
+	}
+	for cpu, pid := range m.ksoftirqd {
+		used, err := p.clock(pid)
 		if err != nil {
 			return r, err
 		}
-		r.ksoftirqd += cpu
+		r.ksoftirqd += used
+		for i, s := range m.seats {
+			for _, c := range s.CPUs {
+				if c == cpu {
+					r.seats[i].softirqd += used
+				}
+			}
+		}
 	}
 	return r, nil
 }
 
-// named returns the processes whose command begins so.
-func (p Proc) named(prefix string) ([]int, error) {
+// softirqThreads returns the kernel's threads that receive packets when there are too many, by CPU.
+func (p Proc) softirqThreads() (map[int]int, error) {
 	fs, err := procfs.NewFS(p.dir)
 	if err != nil {
 		return nil, fmt.Errorf("open procfs: %w", err)
@@ -97,13 +174,19 @@ func (p Proc) named(prefix string) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	var pids []int
+	threads := make(map[int]int)
 	for _, proc := range procs {
-		if comm, err := proc.Comm(); err == nil && strings.HasPrefix(comm, prefix) {
-			pids = append(pids, proc.PID)
+		comm, err := proc.Comm()
+		if err != nil { // it ended since the directory was read
+			continue
+		}
+		if number, ok := strings.CutPrefix(comm, "ksoftirqd/"); ok {
+			if cpu, err := strconv.Atoi(number); err == nil {
+				threads[cpu] = proc.PID
+			}
 		}
 	}
-	return pids, nil
+	return threads, nil
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

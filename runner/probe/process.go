@@ -91,6 +91,11 @@ func (d *difference) add(before, now *used) {
 		u.Voluntary += s.voluntary - was.voluntary
 		u.Involuntary += s.involuntary - was.involuntary
 	}
+	for tid, cpu := range now.clocks {
+		if was := before.clocks[tid]; cpu >= was { // else another thread with the number of one that ended
+			u.Busiest = max(u.Busiest, cpu-was)
+		}
+	}
 	for tid := range before.threads {
 		if _, there := now.threads[tid]; !there {
 			d.goneThreads++

@@ -23,9 +23,10 @@ type used struct {
 	user, system uint64 // ticks
 	minor, major uint64 // page faults, all threads, ended ones too
 	threads      map[int]switches
-	affinity     map[int]bool // of any thread
-	rss, peak    uint64       // KiB
-	files        int          // -1 when they may not be counted
+	clocks       map[int]time.Duration // CPU time of each thread, where the kernel tells it
+	affinity     map[int]bool          // of any thread
+	rss, peak    uint64                // KiB
+	files        int                   // -1 when they may not be counted
 }
 
 type switches struct{ voluntary, involuntary uint64 }
@@ -49,6 +50,7 @@ func (p Proc) details(pid int, u *used) error {
 		u.files = -1
 	}
 	u.threads = make(map[int]switches)
+	u.clocks = make(map[int]time.Duration)
 	u.affinity = make(map[int]bool)
 	tasks, err := os.ReadDir(filepath.Join(p.dir, strconv.Itoa(pid), "task"))
 	if err != nil {
@@ -68,6 +70,9 @@ func (p Proc) details(pid int, u *used) error {
 			continue
 		}
 		u.threads[tid] = switches{s.VoluntaryCtxtSwitches, s.NonVoluntaryCtxtSwitches}
+		if used, err := thread.Schedstat(); err == nil { // some kernels have none
+			u.clocks[tid] = time.Duration(used.RunningNanoseconds)
+		}
 		for _, cpu := range s.CpusAllowedList {
 			u.affinity[int(cpu)] = true
 		}

@@ -1,0 +1,337 @@
+package results
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Kind is what limited a cell, or why its figures cannot be believed.
+type Kind string
+
+// The kinds of verdicts. Every cell that was tried has exactly one, the first that holds in this order:
+//
+//	erroneous        a trial failed; the server died; an answer was wrong (status, length, bytes, not HTTP); half of the rounds
+//	                 break Little's law; it did not run where its table says
+//	starved          a connection was never answered, though others were
+//	erroneous        answers were lost: connect, read, write, time-out
+//	too noisy        in more than half of the rounds something else took the CPU, or who was busy could not be read, or the
+//	                 interval reaches too far: of server CPU ÷ generator CPU, from which the machine's own changes of speed fall
+//	                 out, farther than WideCost from the median; of an open loop's p99 farther than WideLatency
+//	rate-bound       open loop: all that was due was sent when it was due. The rate is the limit, and it was met: that nobody
+//	                 was busy says nothing
+//	generator-bound  the generator was busy, and busier than the server or as busy: throughput is a lower bound
+//	server-bound     the server was busy
+//	idle-waiting     neither was busy: what limits is how they wait for each other, the architecture
+//
+// Busy is who used BusyLimit of the CPUs that it had, less what was taken from these, or whose busiest thread used as much of
+// one CPU. A wrong answer comes before a starved connection, because it makes every figure worthless, and a lost one behind
+// it, because connections that get no answer end in time-outs.
+//
+// Where server and generator share their CPUs (placements one and shared) there is no saying who of them would have done more,
+// had it been alone. If they used up what they shared, throughput is set by the cost of both, and the verdict says whose
+// saving would have moved it: the server's, while SharedServerPart of what they used is its own, else the generator's.
+//
+// An open loop in which requests were sent late or not at all did not meet its rate, and is judged like a closed one.
+//
+// The rounds in which something else took the CPU (WarnSteal) are left out of medians, ratios, intervals and the verdict's
+// figures; a pair is left out with either of its halves. They are told by what others used of the CPUs in use, never by the
+// outcome. Where no round is left, all are shown.
+const (
+	Erroneous      Kind = "erroneous"
+	Starved        Kind = "starved"
+	TooNoisy       Kind = "too noisy"
+	RateBound      Kind = "rate-bound"
+	GeneratorBound Kind = "generator-bound"
+	ServerBound    Kind = "server-bound"
+	IdleWaiting    Kind = "idle-waiting"
+)
+
+// Bounds of the verdicts.
+const (
+	BusyLimit        = 0.90    // of its CPUs: who uses as much may be the limit
+	BusyTie          = 0.02    // closer than that nobody is the busier one
+	SharedServerPart = 1 / 3.0 // of the CPU that both used: from there on a saving of the server counts for throughput
+	WideCost         = 0.50    // how far the interval of the cost may reach from its median, as a part of it
+	WideLatency      = 2.00    // likewise that of an open loop's p99
+)
+
+// Verdict is what a cell's trials say of the cell.
+type Verdict struct {
+	Kind    Kind   `json:"verdict"`
+	Reason  string `json:"reason"`   // with the figures
+	Rounds  int    `json:"rounds"`   // that were loaded
+	LeftOut int    `json:"left_out"` // of them, because something else took the CPU
+}
+
+// Sound reports whether the cell's cost may be ranked.
+func (v Verdict) Sound() bool {
+	switch v.Kind {
+	case RateBound, GeneratorBound, ServerBound, IdleWaiting:
+		return true
+	}
+	return false
+}
+
+// Verdict judges the cell by its trials; ok is false where none was tried.
+func (c *Cell) Verdict() (v Verdict, ok bool) {
+	tried := slices.ContainsFunc(c.Trials, func(t *Trial) bool { return t.Load != nil || t.Error != "" })
+	if !tried {
+		return Verdict{}, false
+	}
+	v.LeftOut, v.Rounds = c.disturbed()
+	marks := c.Marks()
+	for _, judge := range []func(*Cell, []Mark) (Kind, string){
+		(*Cell).judgeAnswers, (*Cell).judgeNoise, (*Cell).judgeLimit,
+	} {
+		if v.Kind, v.Reason = judge(c, marks); v.Kind != "" {
+			return v, true
+		}
+	}
+	return v, true
+}
+
+// disturbed counts the trials in which something else took the CPU, of those that were loaded.
+func (c *Cell) disturbed() (n, of int) {
+	for _, t := range c.Trials {
+		if t.Load == nil || t.Error != "" {
+			continue
+		}
+		of++
+		if Disturbed(t) {
+			n++
+		}
+	}
+	return n, of
+}
+
+// Disturbed reports whether something else took so much of the CPUs in use that the trial is left out.
+func Disturbed(t *Trial) bool { return hasCode(t.Warnings, WarnSteal) || checkTaken(t).Code != "" }
+
+// judgeAnswers refuses a cell that was not answered as it should.
+func (c *Cell) judgeAnswers(marks []Mark) (Kind, string) {
+	wrong := Errors{}
+	for _, t := range c.Trials {
+		if t.Load != nil {
+			e := t.Load.Errors
+			wrong.Status, wrong.Length, wrong.Body, wrong.Parse = wrong.Status+e.Status, wrong.Length+e.Length, wrong.Body+e.Body, wrong.Parse+e.Parse
+		}
+	}
+	var graver, starved, lost []string
+	for _, m := range marks {
+		switch {
+		case m.Code == WarnPlacement && c.Placement == PlacementShared:
+			// Nothing is pinned in this table, so that its rows are alike.
+		case m.Code == WarnLittle && 2*m.Rounds < m.Of:
+			// A stall at the edge of one window: the others stand, and the median over them.
+		case m.Code == WarnStarved:
+			starved = append(starved, m.String())
+		case m.Code == WarnErrors && wrong.Total() == 0:
+			lost = append(lost, m.String())
+		case Refuses(m.Code):
+			graver = append(graver, m.String())
+		}
+	}
+	also := func(of ...[]string) string { return strings.Join(slices.Concat(of...), "; ") }
+	switch {
+	case graver != nil:
+		return Erroneous, also(graver, starved, lost)
+	case starved != nil:
+		return Starved, also(starved, lost)
+	case lost != nil:
+		return Erroneous, also(lost)
+	}
+	return "", ""
+}
+
+// judgeNoise refuses a cell that others disturbed too often, or whose cost is not known well enough to mean anything.
+func (c *Cell) judgeNoise([]Mark) (Kind, string) {
+	if n, of := c.disturbed(); 2*n > of {
+		return TooNoisy, fmt.Sprintf("in %d of %d rounds something else took the CPU: too few are left", n, of)
+	}
+	if why := c.tooWide(CPUShare, WideCost); why != "" && c.Loop == LoopClosed {
+		return TooNoisy, why
+	}
+	return "", ""
+}
+
+// tooWide says so where the interval of f reaches farther from its median than bound, as a part of it.
+func (c *Cell) tooWide(f Figure, bound float64) string {
+	e, ok := c.Estimate(f)
+	if !ok || e.N < 2 || e.Spread() <= bound {
+		return ""
+	}
+	lo, hi := e.Range()
+	what := "interval"
+	if !e.Bounded() {
+		what = "range of the rounds"
+	}
+	return fmt.Sprintf("the %s of %s is %s to %s times its median: farther from it than %.0f %%", what, f.Name, digits(lo/e.Median), digits(hi/e.Median), 100*bound)
+}
+
+// judgeLimit says what limited a cell whose figures are sound.
+func (c *Cell) judgeLimit(marks []Mark) (Kind, string) {
+	met, behind := c.rateMet(marks)
+	if met != "" {
+		if why := c.tooWide(P99, WideLatency); why != "" {
+			return TooNoisy, why
+		}
+		return RateBound, met + c.busyWords(", ")
+	}
+	server, okServer := c.Estimate(serverBusy)
+	client, okClient := c.Estimate(clientBusy)
+	if !okServer || !okClient {
+		why := c.Lack(serverBusy)
+		if okServer {
+			why = c.Lack(clientBusy)
+		}
+		return TooNoisy, behind + "who was busy is not known: " + why
+	}
+	kind, why := c.limitBy(server.Median, client.Median)
+	return kind, behind + why
+}
+
+// rateMet says so where an open loop offered what it should; behind says what kept it from that, as the begin of a reason.
+func (c *Cell) rateMet(marks []Mark) (met, behind string) {
+	if c.Loop != LoopOpen {
+		return "", ""
+	}
+	for _, m := range marks {
+		if m.Code == WarnLate && 2*m.Rounds >= m.Of {
+			return "", "the rate was not met in time: "
+		}
+	}
+	offered, ok := c.Estimate(Offered)
+	if !ok {
+		return "all that was due was sent in time", ""
+	}
+	return fmt.Sprintf("all that was due at %s/s was sent in time", formatCount(offered.Median)), ""
+}
+
+// limitBy finds the limit by who was how busy.
+func (c *Cell) limitBy(server, client float64) (Kind, string) {
+	who := c.busyWords("")
+	if c.Placement != PlacementSplit && server+client >= BusyLimit {
+		part := server / (server + client)
+		if part < SharedServerPart {
+			return GeneratorBound, fmt.Sprintf("%s, together all that they share, of which only %.0f %% is the server's", who, 100*part)
+		}
+		return ServerBound, who + ": together all that they share, so that the cost of a request decides"
+	}
+	threads := ""
+	if t, ok := c.Estimate(serverThread); ok && t.Median >= BusyLimit && t.Median > server {
+		server, threads = t.Median, fmt.Sprintf("; the server's busiest thread %.0f %% of one", 100*t.Median)
+	}
+	if t, ok := c.Estimate(clientThread); ok && t.Median >= BusyLimit && t.Median > client {
+		client, threads = t.Median, threads+fmt.Sprintf("; the generator's busiest thread %.0f %% of one", 100*t.Median)
+	}
+	switch {
+	case client >= BusyLimit && client > server-BusyTie:
+		return GeneratorBound, who + threads
+	case server >= BusyLimit:
+		return ServerBound, who + threads
+	}
+	return IdleWaiting, who + ": neither is busy, they wait for each other"
+}
+
+// busyWords are the figures behind a limit: "server 97 % of CPU 0, generator 60 % of CPU 1"; nothing where they are not known.
+func (c *Cell) busyWords(before string) string {
+	var parts []string
+	for _, side := range []struct {
+		name string
+		f    Figure
+		of   func(*Trial) *Usage
+	}{{"server", serverBusy, func(t *Trial) *Usage { return t.Server }}, {"generator", clientBusy, func(t *Trial) *Usage { return t.Client }}} {
+		e, ok := c.Estimate(side.f)
+		if !ok {
+			continue
+		}
+		where := ""
+		for _, t := range c.Trials {
+			if u := side.of(t); u != nil && u.Affinity != "" {
+				where = u.Affinity
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%s %.0f %% of CPU %s", side.name, 100*e.Median, where))
+	}
+	if parts == nil {
+		return ""
+	}
+	return before + strings.Join(parts, ", ")
+}
+
+// Who was how busy: the part of the CPUs that it might use, less what something else took of them.
+var (
+	serverBusy = Figure{Name: "the server's part of its CPUs", Unit: "server-busy", Falls: true,
+		Field: []string{"server", "server.cpu_ns"}, of: func(t *Trial) (float64, bool) { return busyPart(t, t.Server, SeatServer) }}
+	clientBusy = Figure{Name: "the generator's part of its CPUs", Unit: "generator-busy", Falls: true,
+		Field: []string{"client", "client.cpu_ns"}, of: func(t *Trial) (float64, bool) { return busyPart(t, t.Client, SeatClient) }}
+	serverThread = Figure{Name: "the server's busiest thread", Unit: "server-thread", Falls: true,
+		Field: []string{"server"}, of: func(t *Trial) (float64, bool) { return busiest(t.Server) }}
+	clientThread = Figure{Name: "the generator's busiest thread", Unit: "generator-thread", Falls: true,
+		Field: []string{"client"}, of: func(t *Trial) (float64, bool) { return busiest(t.Client) }}
+)
+
+func busyPart(t *Trial, u *Usage, of string) (float64, bool) {
+	if u == nil || u.Elapsed <= 0 || u.CPU <= 0 {
+		return 0, false
+	}
+	there := time.Duration(countCPUs(u.Affinity)) * u.Elapsed
+	if seat := t.seat(of); seat != nil {
+		there -= min(seat.Steal+seat.Others, there)
+	}
+	if there <= 0 {
+		return 0, false
+	}
+	return float64(u.CPU) / float64(there), true
+}
+
+// seat is the CPUs of that side; nil where the record has none.
+func (t *Trial) seat(of string) *Seat {
+	if t.Machine == nil {
+		return nil
+	}
+	for i, s := range t.Machine.Seats {
+		if s.Of == of || s.Of == SeatBoth {
+			return &t.Machine.Seats[i]
+		}
+	}
+	return nil
+}
+
+func busiest(u *Usage) (float64, bool) {
+	if u == nil || u.Elapsed <= 0 || u.Busiest <= 0 {
+		return 0, false
+	}
+	return float64(u.Busiest) / float64(u.Elapsed), true
+}
+
+// CellVerdict is the verdict of one cell, for programs.
+type CellVerdict struct {
+	Scenario  string `json:"scenario"`
+	Case      string `json:"case,omitempty"`
+	Target    string `json:"target"`
+	Role      string `json:"role,omitempty"`
+	Generator string `json:"generator,omitempty"`
+	Loop      string `json:"loop,omitempty"`
+	Placement string `json:"placement,omitempty"`
+	Verdict
+	Ranked bool `json:"ranked"` // it takes part in the ranks of its table
+}
+
+// Verdicts judges every cell of the record that was tried, in the order of the record, but for those that were observed.
+func Verdicts(rec *Record) []CellVerdict {
+	limits := map[string]bool{}
+	for _, t := range rec.Run.Targets {
+		limits[t.Name] = t.Limit
+	}
+	verdicts := []CellVerdict{}
+	for _, c := range Cells(rec) {
+		if v, ok := c.Verdict(); ok && c.Role != RoleObserved { // which is slowed, and of which nobody asks who was busy
+			verdicts = append(verdicts, CellVerdict{Scenario: c.Scenario, Case: c.Case, Target: c.Target, Role: c.Role, Generator: c.Generator,
+				Loop: c.Loop, Placement: c.Placement, Verdict: v, Ranked: v.Sound() && c.Role == RoleRanked && !limits[c.Target]})
+		}
+	}
+	return verdicts
+}
