@@ -17,16 +17,17 @@ func (s Spec) prepare(port, dir string, o Options) (argv []string, config string
 	if s.Kind != KindPeer {
 		return s.words(port, o), "", nil
 	}
-	path, err := s.peer.find()
+	path, err := s.peer.find(s.binary)
 	if err != nil {
 		return nil, "", err
 	}
-	config = s.peer.configure(port, dir, o)
-	args, err := s.peer.prepare(config, dir)
-	if err != nil {
-		return nil, "", err
+	config = s.peer.configure(path, port, dir, o)
+	if s.peer.prepare != nil {
+		if err := s.peer.prepare(config, dir); err != nil {
+			return nil, "", err
+		}
 	}
-	return append([]string{path}, args...), config, nil
+	return append([]string{path}, s.peer.args(port, dir, o)...), config, nil
 }
 
 // Describe returns the target as it is recorded, with {port} and {dir} where each start has others.
@@ -34,13 +35,16 @@ func (s Spec) Describe(o Options) results.Target {
 	d := results.Target{Name: s.Name, Kind: s.Kind, Limit: s.Limit()}
 	switch s.Kind {
 	case KindPeer:
-		d.Command = append([]string{s.peer.binary}, s.peer.args(ownDir)...)
-		d.Config = s.peer.configure(portWord, ownDir, o)
+		path, _ := s.peer.find(s.binary) // without it, what is recorded is less
+		d.Command = append([]string{s.peer.binary}, s.peer.args(portWord, ownDir, o)...)
+		d.Config, d.Note = s.peer.configure(path, portWord, ownDir, o), s.peer.doc
 	default:
 		d.Command = s.words(portWord, o)
 	}
 	d.Version = s.version()
-	d.Note = s.Core.Doc
+	if s.Kind == KindCore {
+		d.Note = s.Core.Doc
+	}
 	if s.Commit != "" {
 		// Where the lab keeps what it built is nobody's concern; the commit is what it takes to build it again.
 		d.Command[0] = "coreserver"
@@ -60,7 +64,7 @@ func (p *Process) Describe() results.Target {
 func (s Spec) version() string {
 	switch s.Kind {
 	case KindPeer:
-		path, err := s.peer.find()
+		path, err := s.peer.find(s.binary)
 		if err != nil {
 			return ""
 		}

@@ -30,7 +30,9 @@ func TestMain(m *testing.M) {
 		coreserver(os.Args[1:])
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removePeerserver()
+	os.Exit(code)
 }
 
 // play is a foreign server.

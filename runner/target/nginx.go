@@ -35,22 +35,20 @@ var nginx = peer{
 		return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(out)), "nginx version:"))
 	},
 	lacks:     nginxLacks,
-	configure: nginxConfig,
-	prepare: func(config, dir string) ([]string, error) {
+	configure: func(_, port, dir string, o Options) string { return nginxConfig(port, dir, o) },
+	prepare: func(config, dir string) error {
 		if err := WritePattern(filepath.Join(dir, "www", "bytes"), PeerBytes); err != nil {
-			return nil, err
+			return err
 		}
 		if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o644); err != nil {
-			return nil, fmt.Errorf("write the configuration of nginx: %w", err)
+			return fmt.Errorf("write the configuration of nginx: %w", err)
 		}
-		return nginxArgs(dir), nil
+		return nil
 	},
-	args: nginxArgs,
-}
-
-func nginxArgs(dir string) []string {
-	// Until -c is read nginx logs to the path compiled into it, which may not be writable: -e, since 1.19.5.
-	return []string{"-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}
+	args: func(_, dir string, _ Options) []string {
+		// Until -c is read nginx logs to the path compiled into it, which may not be writable: -e, since 1.19.5.
+		return []string{"-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}
+	},
 }
 
 func nginxLacks(method, path string) string {

@@ -21,7 +21,7 @@ func nginxSpec(t *testing.T) Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.peer.find(); err != nil {
+	if _, err := s.peer.find(""); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -103,7 +103,7 @@ func TestNginx(t *testing.T) {
 func TestNginxRefusesItsConfiguration(t *testing.T) {
 	s := nginxSpec(t)
 	broken := *s.peer
-	broken.configure = func(string, string, Options) string { return "worker_processes many;" }
+	broken.configure = func(_, _, _ string, _ Options) string { return "worker_processes many;" }
 	s.peer = &broken
 	if _, err := Start(t.Context(), s, Options{}); err == nil || !strings.Contains(err.Error(), `directive invalid value`) {
 		t.Errorf("error %v", err)

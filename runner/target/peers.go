@@ -8,21 +8,32 @@ import (
 // peer is a server of the field that the lab configures itself: one file, and one line of peers.
 type peer struct {
 	name, doc string
-	binary    string // looked up in PATH
-	install   string // the command that installs it
+	binary    string // looked up in PATH, or peerserver
+	install   string // the command that installs or builds it
 	version   func(path string) string
 	lacks     func(method, path string) string
-	// configure returns the configuration for serving on 127.0.0.1:port with dir as its own directory.
-	configure func(port, dir string, o Options) string
-	// prepare writes the configuration and all that it names into dir, and returns the arguments.
-	prepare func(config, dir string) ([]string, error)
-	// args are the arguments that prepare returns.
-	args func(dir string) []string
+	// configure returns the configuration for serving on 127.0.0.1:port with dir as its own directory. path is that of the
+	// binary, or "" where it is missing.
+	configure func(path, port, dir string, o Options) string
+	// prepare writes the configuration and all that it names into dir; nil where there is nothing to write.
+	prepare func(config, dir string) error
+	// args are the arguments.
+	args func(port, dir string, o Options) []string
 }
 
 // peers is every peer there is, in the order in which lists show them.
 var peers = []peer{
 	nginx,
+	haproxy,
+	h2o,
+	goPeer("nethttp", "net/http", "", "net/http: a goroutine for each connection, a bare handler without ServeMux"),
+	goPeer("fasthttp", "fasthttp", "github.com/valyala/fasthttp", "fasthttp: a goroutine for each connection from a pool of its own, one process"),
+	goPeer("gnet", "gnet", "github.com/panjf2000/gnet/v2",
+		"gnet: event loops of its own, a listener each; a transport only: a small parser of the lab reads its requests, which does less than a complete server's"),
+	goPeer("nbio", "nbio", "github.com/lesismal/nbio", "nbio: event loops that parse, net/http's handlers in a pool of goroutines"),
+	goPeer("hertz", "Hertz", "github.com/cloudwego/hertz", "Hertz over netpoll: event loops that wake goroutines, its own parser and router"),
+	goPeer("netpoll", "netpoll", "github.com/cloudwego/netpoll",
+		"netpoll: event loops that wake goroutines; a transport only: a small parser of the lab reads its requests, which does less than a complete server's"),
 }
 
 func findPeer(name string) *peer {
@@ -34,9 +45,17 @@ func findPeer(name string) *peer {
 	return nil
 }
 
-// find returns the path of the peer's binary; the error names the command that installs it.
-func (p *peer) find() (string, error) {
-	path, err := exec.LookPath(p.binary)
+// find returns the path of the peer's binary; the error names the command that installs it. own is the path of
+// peerserver, or "".
+func (p *peer) find(own string) (string, error) {
+	name := p.binary
+	if name == peerserver {
+		if own == "" {
+			return "", fmt.Errorf("%s is not built: there is no %s beside this program; `%s` builds it", p.name, peerserver, p.install)
+		}
+		name = own
+	}
+	path, err := exec.LookPath(name)
 	if err != nil {
 		return "", fmt.Errorf("%s is not installed (%w); `%s` installs it", p.name, err, p.install)
 	}

@@ -38,6 +38,7 @@ type Lack struct {
 type Env struct {
 	Coreserver string    // path of the binary
 	Cores      []Core    // what it lists, in its order
+	Peerserver string    // path of the binary that plays the peers written in Go; empty where there is none
 	Progress   io.Writer // is told what takes long, such as the build of a revision; nil: nothing is said
 }
 
@@ -49,7 +50,7 @@ type Spec struct {
 	Flags  []string // of KindCore: passed on to coreserver
 	Commit string   // of KindCore: the commit whose coreserver it is, of git:REV; empty where it is Env's
 	Argv   []string // of KindForeign: the words of COMMAND, {port} and {workers} not yet replaced
-	binary string   // of KindCore: coreserver
+	binary string   // of KindCore: coreserver; of KindPeer: peerserver, or ""
 	peer   *peer    // of KindPeer
 }
 

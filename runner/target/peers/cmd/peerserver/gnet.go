@@ -23,7 +23,8 @@ var gnetPeer = peer{
 	serve: func(o options) error {
 		go wire.Tick()
 		return gnet.Run(&traffic{}, "tcp4://"+o.addr, gnet.WithNumEventLoop(o.workers), gnet.WithReusePort(true),
-			gnet.WithTCPNoDelay(gnet.TCPNoDelay), gnet.WithLogger(errorLog{}))
+			// With ports shared alone, the connections that it closed first would keep the port for a minute.
+			gnet.WithReuseAddr(true), gnet.WithTCPNoDelay(gnet.TCPNoDelay), gnet.WithLogger(errorLog{}))
 	},
 }
 

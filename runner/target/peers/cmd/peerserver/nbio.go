@@ -21,8 +21,13 @@ var nbioPeer = peer{
 	},
 	serve: func(o options) error {
 		logging.SetLevel(logging.LevelError)
+		l, err := net.Listen("tcp4", o.addr) // the engine does not return where it cannot
+		if err != nil {
+			return err
+		}
 		engine := nbhttp.NewEngine(nbhttp.Config{
-			Network: "tcp4", Addrs: []string{o.addr}, Listen: net.Listen, NPoller: o.workers, MaxLoad: 1 << 20,
+			Network: "tcp4", Addrs: []string{o.addr}, Listen: func(string, string) (net.Listener, error) { return l, nil },
+			NPoller: o.workers, MaxLoad: 1 << 20,
 			KeepaliveTime: time.Hour, MaxHTTPBodySize: routes.MaxBody, Handler: handler("nbio"), SupportServerOnly: true,
 		})
 		if err := engine.Start(); err != nil {

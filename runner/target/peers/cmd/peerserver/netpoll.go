@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/cloudwego/netpoll"
@@ -41,18 +42,20 @@ var netpollPeer = peer{
 // serveNetpoll answers every whole request that has arrived, with one flush. netpoll calls it as long as there is
 // something to read, so that it waits for the rest of one that is not whole.
 func serveNetpoll(_ context.Context, c netpoll.Connection) error {
-	in, out := c.Reader(), c.Writer()
+	in := c.Reader()
 	b, err := in.Peek(in.Len())
 	if err != nil {
 		return err
 	}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	w := pending{out: c.Writer(), b: (*buffer)[:0]}
 	read, closes := 0, false
 	var r wire.Request
 	for read < len(b) && !closes {
 		n, err := wire.Read(b[read:], &r)
 		if err != nil {
-			out.WriteBinary(appendRefusal(nil, "netpoll", err))
-			closes = true
+			w.b, closes = appendRefusal(w.b, "netpoll", err), true
 			break
 		}
 		if n == 0 {
@@ -60,17 +63,17 @@ func serveNetpoll(_ context.Context, c netpoll.Connection) error {
 		}
 		read += n
 		closes = r.Close
-		if err := answer(out, &r); err != nil {
+		if err := w.answer(&r); err != nil {
 			return err
 		}
 	}
-	if err := out.Flush(); err != nil {
+	*buffer = w.b
+	switch err := w.flush(); {
+	case err != nil:
 		return err
-	}
-	if closes {
+	case closes:
 		return c.Close()
-	}
-	if read == 0 {
+	case read == 0:
 		_, err := in.Peek(len(b) + 1)
 		return err
 	}
@@ -80,31 +83,52 @@ func serveNetpoll(_ context.Context, c netpoll.Connection) error {
 	return in.Release()
 }
 
-// maxReplyHead is room for a head and an inline body.
-const maxReplyHead = 512 + wire.Inline
+// buffers are for answers until they are written, one for each goroutine that writes.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-func answer(out netpoll.Writer, r *wire.Request) error {
+// pending is what is to be written: what out has, then b.
+type pending struct {
+	out netpoll.Writer
+	b   []byte
+}
+
+func (w *pending) answer(r *wire.Request) error {
 	reply := routes.Answer(r.Request)
 	if reply.Delay > 0 {
-		if err := out.Flush(); err != nil { // what was answered before does not wait
+		if err := w.flush(); err != nil { // what was answered before does not wait
 			return err
 		}
 		time.Sleep(reply.Delay)
 	}
-	room, err := out.Malloc(maxReplyHead + len(reply.Type))
+	head := r.Method == "HEAD"
+	w.b = wire.Append(w.b, "netpoll", &reply, head, r.Close)
+	if head || len(reply.Body) <= wire.Inline {
+		return nil
+	}
+	if err := w.move(); err != nil {
+		return err
+	}
+	_, err := w.out.WriteBinary(reply.Body) // not copied
+	return err
+}
+
+// move gives b to out.
+func (w *pending) move() error {
+	if len(w.b) == 0 {
+		return nil
+	}
+	room, err := w.out.Malloc(len(w.b))
 	if err != nil {
 		return err
 	}
-	head := r.Method == "HEAD"
-	used := len(wire.Append(room[:0], "netpoll", &reply, head, r.Close))
-	if used > len(room) {
-		panic("peerserver: a reply's head is longer than its room")
-	}
-	if err := out.MallocAck(used); err != nil {
+	copy(room, w.b)
+	w.b = w.b[:0]
+	return nil
+}
+
+func (w *pending) flush() error {
+	if err := w.move(); err != nil {
 		return err
 	}
-	if !head && len(reply.Body) > wire.Inline {
-		_, err = out.WriteBinary(reply.Body)
-	}
-	return err
+	return w.out.Flush()
 }
