@@ -322,6 +322,70 @@ func TestLingerIsBounded(t *testing.T) {
 	m.end()
 }
 
+// TestDrop drops held exchanges: the connection ends without an answer, and the handle is dead.
+func TestDrop(t *testing.T) {
+	for _, test := range []struct{ request, state, out string }{
+		{get("/held"), "close", ""},
+		{post("/held", "a body"), "close", ""},
+		{get("/held") + get("/users/2"), "close", ""}, // what waits behind it is not answered
+		{get("/users/1") + get("/held"), "close", "\r\n\r\n1"},
+	} {
+		r, m := newTest(t, Limits{})
+		m.feed([]byte(test.request))
+		m.expect("held", test.out)
+		held := r.held[0]
+		held.Drop()
+		if !m.woken {
+			t.Error("a drop did not wake the core")
+		}
+		m.turn()
+		m.expect(test.state, test.out)
+		if held.Live() || len(r.gone) > 0 {
+			t.Errorf("after a drop the handle lives: %v; OnAbort was told %v", held.Live(), r.gone)
+		}
+		held.Drop() // of an exchange that has ended: nothing
+		m.end()
+	}
+	r, m := newTest(t, Limits{})
+	m.feed([]byte("POST /dropsink HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc"))
+	m.expect("linger", "")
+	if len(r.aborted) != 1 || r.aborted[0] != errDropped || m.env.Count.Requests != 0 {
+		t.Errorf("the sink was told %v, and %d replies are counted", r.aborted, m.env.Count.Requests)
+	}
+	m.end()
+}
+
+func TestDropAfterReplyPanics(t *testing.T) {
+	var router Router
+	if err := router.Add(Route{Method: "GET", Pattern: "/", Serve: func(x *Exchange) { x.Reply(new(Reply)); x.Drop() }}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMemoryCore(t, NewHandler(&router, Limits{}, ""))
+	defer func() {
+		if recover() == nil {
+			t.Error("a Drop behind the Reply does not panic")
+		}
+	}()
+	m.feed([]byte(get("/")))
+}
+
+// TestCounters counts in the owner's numbers, across its connections.
+func TestCounters(t *testing.T) {
+	var router Router
+	if err := router.Add(Route{Method: "GET", Pattern: "/", Serve: func(x *Exchange) { x.Counters().Wrapped++; x.Reply(new(Reply)) }}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMemoryCore(t, NewHandler(&router, Limits{}, ""))
+	for range 2 {
+		m.feed([]byte(get("/") + get("/")))
+		m.conn.Abort(nil)
+		m.conn.Open(&m.env, m, m.time)
+	}
+	if got, want := m.env.Count, (Counters{Requests: 4, Wrapped: 4}); got != want {
+		t.Errorf("the counters are %+v, want %+v", got, want)
+	}
+}
+
 func TestSecondReplyPanics(t *testing.T) {
 	var router Router
 	if err := router.Add(Route{Method: "GET", Pattern: "/", Serve: func(x *Exchange) {

@@ -247,6 +247,9 @@ func (r *testRoutes) handler(t testing.TB, l Limits) *Handler {
 			r.held = append(r.held, x.Handle())
 			x.Reply(&Reply{Source: r.source})
 		}},
+		{Method: "GET", Pattern: "/drop", Serve: func(x *Exchange) { x.Drop() }},
+		{Method: "POST", Pattern: "/drop", Serve: func(x *Exchange) { x.Drop() }},
+		{Method: "POST", Pattern: "/dropsink", Stream: true, MaxBody: -1, Serve: func(x *Exchange) { x.Stream(r); x.Drop() }},
 		{Method: "GET", Pattern: "/close", Serve: func(x *Exchange) { x.Reply(&Reply{Close: true}) }},
 	} {
 		if err := router.Add(route); err != nil {
