@@ -32,6 +32,8 @@ type Bench struct {
 	Record   Record
 	Progress *Progress
 	Budget   time.Duration // of the whole; 0: none. What is left when it is used up by a tenth more is left out, aloud
+	Done     int           // trials of the same run that were recorded before it was interrupted
+	Used     time.Duration // the time that these took
 	Rescue   io.Writer     // gets what could not be written into the record, one JSON line a trial
 	Now      func() time.Time
 
@@ -54,12 +56,12 @@ func (b *Bench) Run(ctx context.Context) (results.End, error) {
 		})
 	}
 	left := total(b.Steps)
-	b.Progress.begin(len(b.Steps), left, began)
+	b.Progress.begin(b.Done, len(b.Steps), left, began)
 	for _, s := range b.Steps {
 		if ctx.Err() != nil {
 			break
 		}
-		if limit := b.Budget + b.Budget/overdraft; b.Budget > 0 && s.Round > 1 && b.Now().Sub(began) > limit {
+		if limit := b.Budget + b.Budget/overdraft; b.Budget > 0 && s.Round > 1 && b.Used+b.Now().Sub(began) > limit {
 			b.Progress.Say("the budget of %v is used up: round %d and what follows is left out", b.Budget, s.Round)
 			break
 		}
@@ -74,7 +76,7 @@ func (b *Bench) Run(ctx context.Context) (results.End, error) {
 	}
 	interrupted := ctx.Err() != nil
 	b.Progress.end()
-	end := results.End{Ended: b.Now(), Elapsed: b.Now().Sub(began), Trials: b.trials, Interrupted: interrupted}
+	end := results.End{Ended: b.Now(), Elapsed: b.Used + b.Now().Sub(began), Trials: b.Done + b.trials, Interrupted: interrupted}
 	b.flush()
 	err := b.rescue()
 	return end, errors.Join(err, b.Record.End(end))

@@ -27,7 +27,7 @@ func (l *fakeLab) Trial(_ context.Context, s Step) results.Trial {
 	}
 	l.trials = append(l.trials, s)
 	*l.clock = l.clock.Add(time.Second)
-	return results.Trial{Scenario: s.Scenario.Name, Target: s.Target, Round: s.Round, Position: s.Position, Error: l.fail[s.Position]}
+	return results.Trial{Scenario: s.Scenario.Name, Case: s.Case.Name, Target: s.Target, Role: s.Role, Round: s.Round, Position: s.Position, Error: l.fail[s.Position]}
 }
 
 // disk is a record that has room for so many lines.
@@ -152,7 +152,7 @@ func TestProgress(t *testing.T) {
 	p := &Progress{Out: &out, Terminal: true, Width: 72}
 	now := time.Unix(0, 0)
 	s := Step{Cell: Cell{Scenario: &Scenario{Name: "connections"}, Case: Case{Name: "connections=50"}, Target: "reactor"}, Round: 2, Duration: time.Second}
-	p.begin(3, 3*s.Takes(), now)
+	p.begin(0, 3, 3*s.Takes(), now)
 	p.step(s, now)
 	// It took twice as long as estimated: so will the rest.
 	now = now.Add(2 * s.Takes())

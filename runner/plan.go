@@ -347,7 +347,9 @@ func (p *Plan) Scenarios() []results.Scenario {
 				names = append(names, k.Name)
 			}
 		}
-		out = append(out, c.scenario.Record(names))
+		r := c.scenario.Record(names)
+		r.Digest = c.digest()
+		out = append(out, r)
 	}
 	return out
 }

@@ -19,7 +19,8 @@ type Progress struct {
 	Terminal bool      // Out understands "\r" and "erase to the end of the line"
 	Width    int       // of the terminal; 0: 80
 
-	steps, done  int
+	steps, done  int           // of the whole run
+	before       int           // of done: before this part of the run began
 	left         time.Duration // estimated for the steps not yet done
 	spent, meant time.Duration // on the steps done: really, and by the estimate
 	began, said  time.Time
@@ -28,14 +29,15 @@ type Progress struct {
 	failed       int
 }
 
-func (p *Progress) begin(steps int, estimate time.Duration, now time.Time) {
-	p.steps, p.left, p.began, p.said = steps, estimate, now, now
+// begin says that so many steps are left of a run in which some are done, if it was interrupted.
+func (p *Progress) begin(done, steps int, estimate time.Duration, now time.Time) {
+	p.steps, p.done, p.before, p.left, p.began, p.said = done+steps, done, done, estimate, now, now
 }
 
 // step says that s begins.
 func (p *Progress) step(s Step, now time.Time) {
 	p.stepped = now
-	if p.Out == nil || !p.Terminal && p.done > 0 && now.Sub(p.said) < quiet {
+	if p.Out == nil || !p.Terminal && p.done > p.before && now.Sub(p.said) < quiet {
 		return
 	}
 	p.said = now
