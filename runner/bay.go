@@ -203,6 +203,7 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 	if rate > 0 {
 		spec.Arrival = string(shape.Arrival)
 	}
+	shape.tune(&spec)
 	switch s.Generator {
 	case ByWrk:
 		spec.Duration = wholeSeconds(s.Duration)

@@ -135,6 +135,9 @@ func (p *Plan) takeTime(budget time.Duration, over func() bool) {
 			if c.scenario.Generator == ByWrk {
 				floor = wrkSecond
 			}
+			if c.scenario.Load.Burst != nil {
+				floor = min(leastBurst, full[i])
+			}
 			d := max(full[i]*time.Duration(percent)/100, floor)
 			if d = min(d, c.duration); d < c.duration {
 				c.duration, shorter = d.Round(10*time.Millisecond), true

@@ -25,6 +25,9 @@ func (s *Scenario) Cases() []Case {
 	if s.Expect.Body != nil {
 		base.Body = []byte(*s.Expect.Body)
 	}
+	if s.Expect.Size > 0 {
+		base.Body = s.Expect.bytes(int(s.Expect.Size))
+	}
 	var out []Case
 	vary := func(key string, values []int, set func(*Case, int)) {
 		for _, v := range values {
@@ -41,14 +44,19 @@ func (s *Scenario) Cases() []Case {
 	vary("size", sizes(s.Vary.Size), func(c *Case, v int) {
 		c.Name = "size=" + Size(v).String()
 		c.Request.Path = strings.ReplaceAll(c.Request.Path, "{size}", strconv.Itoa(v))
-		if r := s.Expect.Repeat; r != "" {
-			c.Body = bytes.Repeat([]byte(r), v/len(r)+1)[:v]
+		if s.Expect.Repeat != "" {
+			c.Body = s.Expect.bytes(v)
 		}
 	})
 	if out == nil {
 		out = []Case{base}
 	}
 	return out
+}
+
+// bytes is the repeated answer of n bytes.
+func (e Expect) bytes(n int) []byte {
+	return bytes.Repeat([]byte(e.Repeat), n/len(e.Repeat)+1)[:n]
 }
 
 // Ask replaces what the scenario asks by a user's own request; its sizes have no place there. A nil body expects what each
@@ -90,6 +98,10 @@ func (s *Scenario) Words() string {
 	switch {
 	case l.Loop == Closed:
 		parts = append(parts, "closed loop")
+	case l.Burst != nil && l.Percent > 0:
+		parts = append(parts, l.Burst.words(fmt.Sprint(l.Percent)), string(l.Arrival)+" arrivals")
+	case l.Burst != nil:
+		parts = append(parts, l.Burst.words(list(s.Vary.Percent)), string(l.Arrival)+" arrivals")
 	case l.Rate > 0:
 		parts = append(parts, fmt.Sprintf("open loop at %g requests/s, %s arrivals", l.Rate, l.Arrival))
 	case l.Percent > 0:
@@ -117,6 +129,12 @@ func (s *Scenario) Words() string {
 		parts = append(parts, "beside "+list(s.Vary.Idle)+" idle ones")
 	case l.Idle > 0:
 		parts = append(parts, fmt.Sprintf("beside %d idle ones", l.Idle))
+	}
+	if l.TimeOut > 0 {
+		parts = append(parts, fmt.Sprintf("answers count within %v", l.TimeOut))
+	}
+	if l.CheckEvery > 1 {
+		parts = append(parts, fmt.Sprintf("one answer in %d compared byte for byte", l.CheckEvery))
 	}
 	return strings.Join(append(parts, "placement "+string(s.Placement), "by "+string(s.Generator)), ", ")
 }

@@ -52,5 +52,5 @@ func ExampleParseScenario() {
 	_, err := runner.ParseScenario("mine.toml", []byte("question = \"Does it hold?\"\n[load]\nconections = 8\n"))
 	fmt.Println(err)
 	// Output:
-	// mine.toml:3:1: unknown key "conections" in [load]; allowed: arrival, connections, depth, fresh, idle, loop, percent, rate, threads
+	// mine.toml:3:1: unknown key "conections" in [load]; allowed: arrival, burst, check-every, connections, depth, fresh, idle, loop, percent, rate, threads, time-out
 }

@@ -305,7 +305,7 @@ func (p *Plan) ceilings() []Step {
 				continue
 			}
 			k := c.cases[i]
-			k.Name, k.Shape.Loop, k.Shape.Percent, k.Shape.Arrival = "ceiling", Closed, 0, ""
+			k.Name, k.Shape.Loop, k.Shape.Percent, k.Shape.Arrival, k.Shape.Burst = "ceiling", Closed, 0, "", nil
 			out = append(out, Step{
 				Cell:     Cell{Scenario: c.scenario, Case: k, Target: e.Name, Role: results.RoleCeiling, Generator: ByCorelab},
 				Round:    1,

@@ -141,6 +141,7 @@ func TestStandardPlan(t *testing.T) {
 		"connections connections=50 ": 3, "connections connections=800 ": 3, "churn  ": 3, "json  ": 3, "slow-handler  ": 3,
 		"latency ceiling ceiling": 1, "latency percent=75 ": 3, "latency percent=75 second": 3,
 		"payload size=16KiB ": 3, "payload size=1MiB ": 3, "idle idle=10000 ": 3,
+		"overload ceiling ceiling": 1, "overload percent=150 ": 1,
 	}
 	if !reflect.DeepEqual(count, want) {
 		t.Errorf("reactor's trials:\ngot  %v\nwant %v", count, want)

@@ -44,7 +44,8 @@ type Scenario struct {
 type Expect struct {
 	Status int               `toml:"status"` // 200 if 0
 	Body   *string           `toml:"body"`   // byte for byte
-	Repeat string            `toml:"repeat"` // instead of Body: repeated, and cut at the case's size
+	Repeat string            `toml:"repeat"` // instead of Body: repeated, and cut at the case's size, or at Size
+	Size   Size              `toml:"size"`   // of an answer of Repeat, where it is the same in all cases
 	Fields map[string]string `toml:"fields"` // with exactly these values
 }
 
@@ -59,6 +60,10 @@ type Shape struct {
 	Arrival     Arrival `toml:"arrival"`     // open loop: constant or poisson; constant if empty
 	Idle        int     `toml:"idle"`        // connections opened beside the busy ones, that never ask
 	Threads     int     `toml:"threads"`     // of the generator; if 0 as many as the placement gives it CPUs
+
+	TimeOut    Duration `toml:"time-out"`    // after which a request counts as not answered; the generator's own, 2 s, if 0
+	CheckEvery int      `toml:"check-every"` // one answer in so many is compared byte for byte, the others by status and length; each if 0
+	Burst      *Burst   `toml:"burst"`       // open loop: the rate changes, and Percent is that of the burst
 }
 
 // Vary holds the values of the one field in which a scenario's cases differ.

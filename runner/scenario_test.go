@@ -93,6 +93,13 @@ func TestBadScenarios(t *testing.T) {
 		{"unknown case of a plan", "connections = 4", "[vary]\nconnections = [50]\n[plan.smoke]\ncases = [\"connections=51\"]"},
 		{"second look by the same", "connections = 4", "connections = 4\n[[also]]\ngenerator = \"corelab\"\ntargets = [\"nginx\"]"},
 		{"second second look", "connections = 4", "connections = 4\n[[also]]\ngenerator = \"wrk\"\ntargets = [\"nginx\"]\n[[also]]\ngenerator = \"wrk\""},
+		{"repeat without a size", `body = "Hello, World!"`, `repeat = "abc"`},
+		{"size without repeat", `body = "Hello, World!"`, "body = \"x\"\nsize = \"1KiB\""},
+		{"burst in a closed loop", "connections = 4", "connections = 4\n[load.burst]\naround = 50\nbefore = 10\nlasts = 20"},
+		{"burst without an end", `loop = "closed"`, "loop = \"open\"\npercent = 200\nburst = { around = 50, before = 50, lasts = 50 }"},
+		{"burst around too much", `loop = "closed"`, "loop = \"open\"\npercent = 200\nburst = { around = 150, before = 10, lasts = 20 }"},
+		{"beyond the ceiling without a burst", `loop = "closed"`, "loop = \"open\"\npercent = 200"},
+		{"unknown key of a burst", "connections = 4", "connections = 4\n[load.burst]\narround = 50"},
 		{"unknown feature", `placement = "one"`, "placement = \"one\"\nneeds = [\"http2\"]"},
 	}
 	if _, err := ParseScenario("good.toml", []byte(sound)); err != nil {

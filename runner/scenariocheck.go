@@ -21,7 +21,7 @@ type fault struct{ key, text string }
 
 // check returns the first thing that is wrong with what a file said, or nil.
 func (s *Scenario) check() *fault {
-	for _, c := range []func() *fault{s.checkWords, s.checkQuestion, s.checkTimes, s.checkLoad, s.checkVary, s.checkAlso, s.checkWeights} {
+	for _, c := range []func() *fault{s.checkWords, s.checkQuestion, s.checkTimes, s.checkLoad, s.checkBurst, s.checkVary, s.checkAlso, s.checkWeights} {
 		if f := c(); f != nil {
 			return f
 		}
@@ -88,8 +88,12 @@ func (s *Scenario) checkQuestion() *fault {
 		return &fault{"expect", "expect.body is missing: an answer that nobody compares proves nothing; give the body, or repeat"}
 	case s.Expect.Body != nil && s.Expect.Repeat != "":
 		return &fault{"expect.repeat", "body and repeat exclude each other"}
-	case s.Expect.Repeat != "" && s.Vary.Size == nil:
-		return &fault{"expect.repeat", "repeat needs vary.size, where to cut"}
+	case s.Expect.Repeat != "" && (s.Vary.Size == nil) == (s.Expect.Size == 0):
+		return &fault{"expect.repeat", "repeat needs either vary.size or expect.size, where to cut"}
+	case s.Expect.Size > 0 && s.Expect.Repeat == "":
+		return &fault{"expect.size", "size says where repeat is cut: give that too"}
+	case s.Expect.Size > 64<<20:
+		return &fault{"expect.size", "size must be at most 64MiB"}
 	case s.Placement == "":
 		return &fault{"placement", "placement is missing; allowed: " + words(placements)}
 	}
@@ -134,8 +138,8 @@ func (s *Scenario) checkLoad() *fault {
 		return &fault{"load.rate", "rate must be above 0"}
 	case l.Rate > 0 && (l.Percent != 0 || len(s.Vary.Percent) > 0):
 		return &fault{"load.rate", "rate and percent exclude each other"}
-	case l.Percent < 0 || l.Percent > 100:
-		return &fault{"load.percent", "percent must be between 1 and 100"}
+	case l.Percent < 0 || l.Percent > s.maxPercent():
+		return &fault{"load.percent", fmt.Sprintf("percent must be between 1 and %d", s.maxPercent())}
 	case (s.Generator == ByWrk || s.Generator == ByH2load) && l.Loop == Open:
 		return &fault{"generator", string(s.Generator) + " has no open loop; allowed here: corelab, vegeta"}
 	case s.Generator == ByVegeta && l.Loop == Closed:
@@ -154,7 +158,7 @@ func (s *Scenario) checkVary() *fault {
 		values []int
 		max    int
 	}{
-		{"connections", v.Connections, maxConnections}, {"depth", v.Depth, maxDepth}, {"percent", v.Percent, 100},
+		{"connections", v.Connections, maxConnections}, {"depth", v.Depth, maxDepth}, {"percent", v.Percent, s.maxPercent()},
 		{"idle", v.Idle, maxConnections}, {"size", sizes(v.Size), 64 << 20},
 	} {
 		if list.values == nil {
