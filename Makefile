@@ -1,4 +1,4 @@
-# make bench      measure all cores and nginx, and print the tables (BUDGET=10m of measuring)
+# make bench      measure all cores and the peers, and print the tables (BUDGET=10m of measuring)
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour)
 # make publish    take RUN=results/latest as the reference run, and show it in the README
@@ -11,16 +11,23 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools bench reference publish readme test check race fuzz smoke clean
+.PHONY: help build peers tools bench reference publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 
-build:
+build: peers
 	$(GO) build -o bin/ ./cmd/...
 
+# The peers written in Go are a module of their own, with dependencies that the lab does not have: where these cannot be
+# had, it measures without them.
+PEERS := runner/target/peers
+peers:
+	@$(GO) build -C $(PEERS) -o $(CURDIR)/bin/ ./cmd/peerserver || \
+	  echo "peers: $(PEERS) cannot be built: the lab leaves out nethttp, fasthttp, gnet, nbio, hertz and netpoll" >&2
+
 tools:
-	@scripts/tools.sh wrk nginx perf
+	@scripts/tools.sh wrk nginx haproxy h2o perf
 
 bench: tools build
 	bin/corelab bench --plan standard --budget $(BUDGET)
@@ -43,8 +50,11 @@ test: tools build check race fuzz smoke
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -C $(PEERS) ./...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) run -C $(PEERS) $(STATICCHECK) ./...
 	$(GO) test -count=1 ./...
+	$(GO) test -C $(PEERS) -count=1 ./...
 
 race:
 	$(GO) test -count=1 -race ./httpcore/... ./servers/... ./apps/... ./runner/... ./results/... ./cmd/...

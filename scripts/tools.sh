@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the tools named as arguments (wrk, nginx, perf) where they are missing, on Debian and Ubuntu as root. Elsewhere,
+# Installs the tools named as arguments (wrk, nginx, haproxy, h2o, perf) where they are missing, on Debian and Ubuntu as root. Elsewhere,
 # or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
 set -u
 
@@ -36,9 +36,12 @@ else
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made=1
   fi
-  # shellcheck disable=SC2086 # a list of names of our own
-  { apt-get update && apt-get install -y --no-install-recommends $packages; } >/dev/null </dev/null ||
-    say "apt-get failed; without$missing the lab leaves out what needs them"
+  apt-get update >/dev/null </dev/null || say "apt-get update failed"
+  # One by one: a release that lacks one of them still has the others.
+  for package in $packages; do
+    apt-get install -y --no-install-recommends "$package" >/dev/null </dev/null ||
+      say "apt-get failed; without $package the lab leaves out what needs it"
+  done
   [ -z "$made" ] || rm -f $policy
 fi
 exit 0

@@ -1,7 +1,6 @@
 package routes
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
@@ -46,7 +45,7 @@ func TestAnswer(t *testing.T) {
 	if got := Answer(Request{Method: "POST", Path: "/echo", Type: "a/b"}); got.Type != "a/b" {
 		t.Errorf("an echo of type %q", got.Type)
 	}
-	if got := Answer(Request{Method: "GET", Path: "/bytes/1048576"}); len(got.Body) != 1<<20 || strings.Trim(string(got.Body[:26]), twice) != "" {
+	if got := Answer(Request{Method: "GET", Path: "/bytes/1048576"}); len(got.Body) != 1<<20 || string(got.Body[1<<20-2:]) != "uv" {
 		t.Errorf("%d bytes", len(got.Body))
 	}
 }
