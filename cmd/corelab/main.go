@@ -24,12 +24,14 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Bench   BenchCmd   `cmd:"" help:"Measure targets in scenarios, and report."`
-	Compare CompareCmd `cmd:"" help:"Hold two targets against each other: is B better or worse than A, and by how much?"`
-	Load    LoadCmd    `cmd:"" help:"Load one URL with a generator by itself."`
-	List    ListCmd    `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
-	Doctor  DoctorCmd  `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
-	Report  ReportCmd  `cmd:"" help:"Make the report of a recorded run again."`
+	Bench    BenchCmd    `cmd:"" help:"Measure targets in scenarios, and report."`
+	Compare  CompareCmd  `cmd:"" help:"Hold two targets against each other: is B better or worse than A, and by how much?"`
+	Load     LoadCmd     `cmd:"" help:"Load one URL with a generator by itself."`
+	List     ListCmd     `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
+	Selftest SelftestCmd `cmd:"" help:"Hold the lab against servers whose truth is known: can it be believed on this machine?"`
+	Doctor   DoctorCmd   `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
+	Report   ReportCmd   `cmd:"" help:"Make the report of a recorded run again."`
+	History  HistoryCmd  `cmd:"" help:"Show a figure over all recorded runs, and which commit changed it."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -49,7 +51,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	code := exitOK
 	exited := false
-	parser, err := kong.New(&cli{}, kong.Name("corelab"), kong.Description(about), kong.Vars{"version": version()},
+	parser, err := kong.New(&cli{}, kong.Name("corelab"), kong.Description(about), kong.Vars{"version": version(), "figures": figureNames()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(c int) { code, exited = c, true }))
 	if err != nil {
 		panic("corelab: the command line cannot be built: " + err.Error())
