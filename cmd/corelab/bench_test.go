@@ -124,7 +124,7 @@ func waitForNothingLeft(t *testing.T) {
 
 func TestBenchOneCore(t *testing.T) {
 	out := t.TempDir()
-	o := corelab(t, nil, "bench", "plaintext", "latency", "--case", "percent=50", "--cores", "reactor", "--rounds", "2", "--duration", "100ms",
+	o := corelab(t, nil, "bench", "plaintext", "latency", "--case", "percent=50", "--cores", "reactor", "--rounds", "2", "--duration", "300ms",
 		"--warmup", "20ms", "--out", out, "--seed", "5", "--json")
 	if o.code != 0 {
 		t.Fatalf("exit %d: %s", o.code, o.stderr)
@@ -245,7 +245,7 @@ func waitFor(t *testing.T, what string, is func() bool) {
 func TestDyingServer(t *testing.T) {
 	out := t.TempDir()
 	o := corelab(t, []string{serverMode + "=dies"}, "bench", "plaintext", "--cores", "reactor", "--target", "mine="+os.Args[0]+" {port}",
-		"--rounds", "1", "--duration", "100ms", "--warmup", "0s", "--out", out, "--no-calls")
+		"--rounds", "1", "--duration", "300ms", "--warmup", "0s", "--out", out, "--no-calls")
 	if o.code != exitWrong {
 		t.Errorf("exit %d: %s", o.code, o.stderr)
 	}
@@ -267,7 +267,7 @@ func TestDyingServer(t *testing.T) {
 func TestForeignServer(t *testing.T) {
 	out := t.TempDir()
 	o := corelab(t, []string{serverMode + "=lives"}, "bench", "plaintext", "json", "--cores", "none", "--target", "mine="+os.Args[0]+" {port}",
-		"--rounds", "1", "--duration", "100ms", "--warmup", "0s", "--out", out, "--no-calls")
+		"--rounds", "1", "--duration", "300ms", "--warmup", "0s", "--out", out, "--no-calls")
 	if o.code != 0 {
 		t.Fatalf("exit %d: %s", o.code, o.stderr)
 	}
@@ -285,7 +285,7 @@ func TestForeignServer(t *testing.T) {
 	}
 	// Without an expectation the server's first answer is the reference, and the row says so.
 	o = corelab(t, []string{serverMode + "=lives"}, "bench", "json", "--cores", "none", "--target", "mine="+os.Args[0]+" {port}", "--request", "GET /plaintext",
-		"--rounds", "1", "--duration", "100ms", "--warmup", "0s", "--out", filepath.Join(out, "own"), "--no-calls")
+		"--rounds", "1", "--duration", "300ms", "--warmup", "0s", "--out", filepath.Join(out, "own"), "--no-calls")
 	if o.code != 0 {
 		t.Fatalf("exit %d: %s", o.code, o.stderr)
 	}
@@ -351,7 +351,7 @@ func b2i(b bool) int {
 func TestListAndDoctor(t *testing.T) {
 	o := corelab(t, nil, "list", "--json")
 	var l listing
-	if err := json.Unmarshal([]byte(o.stdout), &l); o.code != 0 || err != nil || len(l.Cores) < 8 || len(l.Scenarios) != 10 || len(l.Plans) != 3 || len(l.Generators) != 3 {
+	if err := json.Unmarshal([]byte(o.stdout), &l); o.code != 0 || err != nil || len(l.Cores) < 8 || len(l.Scenarios) != 10 || len(l.Plans) != 3 || len(l.Generators) < 4 {
 		t.Errorf("exit %d: %v, %+v", o.code, err, l)
 	}
 	if o := corelab(t, nil, "list"); o.code != 0 || !strings.Contains(o.stdout, "What does a request cost") {

@@ -137,28 +137,29 @@ func TestARunMakesNoGarbage(t *testing.T) {
 		"open loop":              {Rate: 20000},
 		"connection per request": {NewConn: true},
 	} {
-		s.URL, s.Connections, s.Duration, s.Warmup = url, 16, 200*time.Millisecond, 50*time.Millisecond
-		if s.NewConn {
-			s.Duration /= 2
-		}
-		// A crowded machine may need more than one window for enough requests.
-		for tries := 10; ; tries-- {
-			requests, allocs := countAllocs(t, s)
-			if requests < 500 && tries > 0 {
-				continue
-			}
-			// Starting the loops has its fixed cost; what a request cost would multiply.
-			if requests < 500 || allocs > 100 {
-				t.Errorf("%s: %d allocations for %d requests", name, allocs, requests)
-			}
-			break
+		s.URL, s.Connections, s.Duration, s.Warmup = url, 16, time.Minute, 50*time.Millisecond
+		// Starting the loops has its fixed cost; what a request cost would multiply.
+		if requests, allocs := countAllocs(t, s, 1000); requests < 1000 || allocs > 100 {
+			t.Errorf("%s: %d allocations for %d requests", name, allocs, requests)
 		}
 	}
 }
 
-// countAllocs loads once and counts what was allocated between the begin and the end of the loops.
-func countAllocs(t *testing.T, s Spec) (requests, allocs uint64) {
-	p, err := newPlan(s.Filled(), nil)
+// countAllocs loads until enough requests were answered, and counts what was allocated between the begin and the end of the
+// loops.
+func countAllocs(t *testing.T, s Spec, enough uint64) (requests, allocs uint64) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	watch := new(Progress)
+	go func() {
+		look := time.NewTicker(10 * time.Millisecond)
+		defer look.Stop()
+		for ctx.Err() == nil && watch.Requests.Load() < enough {
+			<-look.C
+		}
+		cancel()
+	}()
+	p, err := newPlan(s.Filled(), watch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func countAllocs(t *testing.T, s Spec) (requests, allocs uint64) {
 	defer loops[0].close()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p.drive(t.Context(), loops)
+	p.drive(ctx, loops)
 	runtime.ReadMemStats(&after)
 	if done := loops[0].tally; done.example != "" {
 		t.Errorf("an error: %s", done.example)
