@@ -86,7 +86,7 @@ func (d *duel) run(ctx context.Context) (which int, err error) {
 func (d *duel) start(ctx context.Context, which int) (err error) {
 	s := &d.sides[which]
 	options := d.Bay.options(s.name, d.place)
-	options.Stats = false // nobody asks
+	options.Stats, options.Batch = false, true
 	if s.server, err = target.Start(ctx, d.Bay.Targets[s.name], options); err != nil {
 		return err
 	}

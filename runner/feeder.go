@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"corelab/runner/load"
+	"corelab/runner/probe"
 )
 
 // feederGrace is what a generator has to end once it gets no more loads.
@@ -33,7 +35,7 @@ type feeder struct {
 	cancel context.CancelFunc
 }
 
-// startFeeder starts one, pinned. It is killed when ctx ends; the caller closes it.
+// startFeeder starts one, pinned and under SCHED_BATCH. It is killed when ctx ends; the caller closes it.
 func startFeeder(ctx context.Context, self string, cpus []int) (*feeder, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, self, "load", "--spec", "-", "--generator", string(ByCorelab))
@@ -55,12 +57,23 @@ func startFeeder(ctx context.Context, self string, cpus []int) (*feeder, error) 
 		return nil, fmt.Errorf("make the generator's output: %w", err)
 	}
 	f.in, f.out = in, json.NewDecoder(out)
-	if err := startPinned(cmd, cpus); err != nil {
+	if err := startBatch(cmd, cpus); err != nil {
 		cancel()
 		return nil, fmt.Errorf("start %s: %w", self, err)
 	}
 	f.ended = sync.OnceValue(cmd.Wait)
 	return f, nil
+}
+
+// startBatch starts cmd on the CPUs under SCHED_BATCH.
+func startBatch(cmd *exec.Cmd, cpus []int) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	restore, err := probe.Batch()
+	if err != nil {
+		return err
+	}
+	return errors.Join(startPinned(cmd, cpus), restore())
 }
 
 // load runs one load to its end.

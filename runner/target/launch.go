@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"corelab/runner/probe"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -15,12 +17,15 @@ import (
 // The thread that starts the process is pinned, so that the process is from its first instruction on: a runtime that
 // counts its CPUs when it begins counts these. The thread belongs to this goroutine for as long as the process lives, and
 // is not used again: the kernel sends the death signal when the thread that forked ends, not when the lab does.
-func launch(cmd *exec.Cmd, cpus []int) (<-chan error, error) {
+func launch(cmd *exec.Cmd, cpus []int, batch bool) (<-chan error, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started, exited := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
 		err := pin(cpus)
+		if err == nil && batch {
+			_, err = probe.Batch()
+		}
 		if err == nil {
 			err = cmd.Start()
 		}

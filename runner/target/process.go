@@ -42,6 +42,7 @@ type Options struct {
 	Dir          string        // for logs; must exist; empty keeps none
 	ReadyTimeout time.Duration // until it accepts; 0 means DefaultReadyTimeout
 	Stats        bool          // make a core answer [Process.Stats]; others ignore it
+	Batch        bool          // under SCHED_BATCH, for whoever shares a CPU with its generator: see probe.Batch
 }
 
 func (o Options) workers() int {
@@ -169,7 +170,7 @@ func (p *Process) run(port string) (err error) {
 		cmd.ExtraFiles = []*os.File{theirs} // becomes descriptor 3, see Spec.words
 		p.stats, p.answers = ours, bufio.NewReader(ours)
 	}
-	exited, err := launch(cmd, o.CPUs)
+	exited, err := launch(cmd, o.CPUs, o.Batch)
 	if err != nil {
 		return err
 	}
