@@ -53,6 +53,8 @@ type Ask struct {
 	// Absent says why a generator cannot run here, by its name; its cells are skipped with that.
 	Absent map[Generator]string
 	Seed   uint64
+	// Guests are targets that nobody named: a plan measures them only where a scenario's weight in it has peers.
+	Guests []string
 }
 
 // course is a scenario as a plan runs it.
@@ -61,7 +63,8 @@ type course struct {
 	cases            []Case
 	rounds           int
 	duration, warmUp time.Duration
-	single           bool // neither A/A nor a second generator
+	single           bool     // neither A/A nor a second generator
+	absent           []string // targets that have no part in it
 }
 
 // Plan is what a run does, in order. Make one with [NewPlan].
@@ -103,10 +106,25 @@ func NewPlan(scenarios []*Scenario, entrants []Entrant, ask Ask) (*Plan, error) 
 			return nil, fmt.Errorf("no scenario of this run has the case %q; \"corelab list\" shows them all", name)
 		}
 	}
+	p.sayGuests()
 	if len(p.courses) == 0 {
 		return nil, fmt.Errorf("nothing to measure: none of the scenarios has a part in the plan %q%s", ask.Plan, strings.Join(append([]string{""}, p.Notes...), "; "))
 	}
 	return p, nil
+}
+
+// sayGuests notes where the guests are.
+func (p *Plan) sayGuests() {
+	var has []string
+	for _, c := range p.courses {
+		if c.absent == nil {
+			has = append(has, c.scenario.Name)
+		}
+	}
+	if len(p.ask.Guests) == 0 || len(has) == len(p.courses) {
+		return
+	}
+	p.Notes = append(p.Notes, fmt.Sprintf("%s: only in %s; --cores names them for all", strings.Join(p.ask.Guests, ", "), orNone(has)))
 }
 
 func newCourse(s *Scenario, ask Ask, used map[string]bool) (*course, error) {
@@ -122,6 +140,9 @@ func newCourse(s *Scenario, ask Ask, used map[string]bool) (*course, error) {
 			return nil, nil
 		}
 		c.weigh(w)
+		if !w.Peers {
+			c.absent = ask.Guests
+		}
 		picked = w.Cases
 	}
 	var chosen []string
@@ -167,12 +188,17 @@ func (c *course) weigh(w *Weight) {
 	c.single = w.Single
 }
 
+// field are the entrants that have a part in the course.
+func (c *course) field(p *Plan) []Entrant {
+	return slices.DeleteFunc(slices.Clone(p.entrants), func(e Entrant) bool { return slices.Contains(c.absent, e.Name) })
+}
+
 // block is what is compared: the cells of one case of a scenario, which run one after the other in each round, so that
 // what the machine does meanwhile meets all of them alike.
 func (c *course) block(k Case, p *Plan) []Cell {
 	s := c.scenario
 	var out []Cell
-	for _, e := range p.entrants {
+	for _, e := range c.field(p) {
 		cell := Cell{Scenario: s, Case: k, Target: e.Name, Generator: s.Generator, Skipped: p.skip(s, k, e)}
 		out = append(out, cell)
 		if cell.Skipped != "" || c.single {
@@ -299,7 +325,7 @@ const maxCeiling = time.Second
 func (p *Plan) ceilings() []Step {
 	var out []Step
 	for _, c := range p.courses {
-		for _, e := range p.entrants {
+		for _, e := range c.field(p) {
 			i := slices.IndexFunc(c.cases, func(k Case) bool { return k.Shape.Percent > 0 && p.skip(c.scenario, k, e) == "" })
 			if i < 0 {
 				continue

@@ -272,3 +272,38 @@ func TestAsks(t *testing.T) {
 		t.Error("a plan without targets: accepted")
 	}
 }
+
+// TestGuests has targets that nobody named: a plan measures them where a scenario's weight says so, and says where.
+func TestGuests(t *testing.T) {
+	with := func(ask Ask) (scenarios []string, p *Plan) {
+		ask.WarmUp, ask.Guests = -1, []string{"evio", "epoll"} // any of the field
+		p = newPlan(t, ask)
+		for _, c := range p.Cells() {
+			if c.Target == "evio" && !slices.Contains(scenarios, c.Scenario.Name) {
+				scenarios = append(scenarios, c.Scenario.Name)
+			}
+		}
+		return scenarios, p
+	}
+	got, standard := with(Ask{Plan: "standard"})
+	if want := []string{"churn", "pipelined", "plaintext"}; !slices.Equal(got, want) {
+		t.Errorf("in the standard plan they are in %v, want %v", got, want)
+	}
+	if !strings.Contains(strings.Join(standard.Notes, "\n"), "evio, epoll: only in churn, pipelined, plaintext") {
+		t.Errorf("the plan does not say so: %q", standard.Notes)
+	}
+	for _, s := range standard.Steps() {
+		if s.Target == "evio" && s.Scenario.Name == "latency" {
+			t.Errorf("a step of a guest in latency: %+v", s.Cell)
+		}
+	}
+	if err := standard.Fit(5 * time.Minute); err != nil {
+		t.Error(err)
+	}
+	if got, _ := with(Ask{Plan: "smoke"}); !slices.Equal(got, []string{"plaintext"}) {
+		t.Errorf("in the smoke plan they are in %v", got)
+	}
+	if got, named := with(Ask{}); len(got) != len(everything(t)) || slices.ContainsFunc(named.Notes, func(n string) bool { return strings.Contains(n, "only in") }) {
+		t.Errorf("of scenarios that were named they are in %v, and the plan notes %q", got, named.Notes)
+	}
+}

@@ -96,6 +96,7 @@ type Weight struct {
 	WarmUp   Duration `toml:"warm-up"`
 	Cases    []string `toml:"cases"`  // of all its cases, these
 	Single   bool     `toml:"single"` // neither A/A nor the second generator
+	Peers    bool     `toml:"peers"`  // all peers take part; otherwise, of those that nobody named, only nginx
 }
 
 // PlanNames are the plans that a scenario file may weigh in, in the order of their length.

@@ -98,7 +98,9 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 		return err
 	}
 	callsErr := probe.CallsAvailable()
-	plan, err := runner.NewPlan(list, f.entrants(), c.ask(callsErr == nil))
+	ask := c.ask(callsErr == nil)
+	ask.Guests = f.guests
+	plan, err := runner.NewPlan(list, f.entrants(), ask)
 	if err != nil {
 		return err
 	}

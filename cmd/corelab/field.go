@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"corelab/results"
 	"corelab/runner"
 	"corelab/runner/load"
 	"corelab/runner/target"
@@ -58,6 +59,8 @@ type field struct {
 	order []string
 	specs map[string]target.Spec
 	said  []string // who is left out, and why
+	// guests are the peers that nobody named, but for nginx, which is measured everywhere
+	guests []string
 }
 
 // newField parses what was asked for: all cores and the peers that are installed, unless cores names others; and targets.
@@ -75,6 +78,9 @@ func newField(ctx context.Context, env target.Env, cores, targets []string) (*fi
 				continue
 			}
 			all = append(all, k.Name)
+			if k.Kind == target.KindPeer && k.Name != results.ReferenceTarget {
+				f.guests = append(f.guests, k.Name)
+			}
 		}
 		targets = append(all, targets...)
 	}
