@@ -74,6 +74,8 @@ type process struct {
 	stderr log
 	stats  *os.File
 	ended  bool
+	kept   *client // the connection of fetch
+	closes bool    // the core closes after each answer
 }
 
 // start runs coreserver with args, a free port, and descriptor 3 for figures, and waits for its line.
