@@ -30,7 +30,7 @@ func (t *loadTable) facts(fallback []Noise) []string {
 	if len(first.Command) > 0 {
 		facts = append(facts, "the first load: "+shellquote.Join(first.Command...))
 	}
-	facts = append(facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), fallback), verdictLine)
+	facts = append(facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), fallback))
 	if b := t.biased(); b > 0 {
 		facts = append(facts, fmt.Sprintf("an A/A difference is proven, which there is not: differences up to %.1f %% count as not proven", 100*b))
 	}
@@ -82,10 +82,6 @@ func (t *loadTable) roundsLine() string {
 	}
 	return s + fmt.Sprintf("; ± and brackets are the %.0f %% interval of the median, paired by round in ratios", 100*Confidence)
 }
-
-// verdictLine says where the words of the verdicts are explained.
-const verdictLine = "verdict: what limited the row, or why it is refused; its rules are those of Kind in results/verdict.go. " +
-	"Busy: how much server / generator used of the CPUs that they had"
 
 // leftOutLine counts the trials that are in no median, ratio or interval, and says why.
 func (t *loadTable) leftOutLine() string {

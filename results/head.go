@@ -21,7 +21,7 @@ func addHead(d *document, rec *Record) {
 	d.add(heading{2, "To repeat it"})
 	d.add(listing(repeatLines(&rec.Run)))
 	d.add(heading{2, "How to read the tables"})
-	d.add(list(legend))
+	d.add(list(slices.Concat(legend, verdictLegend)))
 }
 
 // stateLines say when the run was made and whether it is whole.

@@ -77,7 +77,7 @@ func newDocument(rec *Record, files map[string][]byte) *document {
 	addHead(d, rec)
 	cells := Cells(rec)
 	for _, s := range orderedScenarios(rec) {
-		addScenario(d, rec, s, cells)
+		addScenario(d, rec, s, cells, files == nil)
 		if t := headlineTable(rec, cells); t != nil && t.key.Scenario == s.Name && files[CostPlot] != nil {
 			d.add(picture{CostPlot, "CPU per request of each target"})
 		}
@@ -99,8 +99,8 @@ func orderedScenarios(rec *Record) []Scenario {
 	return scenarios
 }
 
-// addScenario adds a section: the question, and the tables that answer it.
-func addScenario(d *document, rec *Record, s Scenario, cells []*Cell) {
+// addScenario adds a section: the question, and the tables that answer it. brief keeps to what a terminal has room for.
+func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool) {
 	d.add(heading{2, s.Name})
 	for _, text := range []string{s.Question, s.Why, s.Load} {
 		if text != "" {
@@ -118,6 +118,15 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell) {
 				d.add(heading{3, title})
 			}
 			d.add(newLoadTable(&rec.Run, k, cells).build(runNoise(cells, k)))
+		}
+		for _, k := range keys {
+			if brief && !observedCase(cells, k) {
+				continue // the report has it
+			}
+			if g := ledgerGrid(&rec.Run, k, cells, brief); g != nil {
+				d.add(heading{3, join(tableTitle(k, len(keys) > 1), "the ledger of a request")})
+				d.add(g)
+			}
 		}
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})

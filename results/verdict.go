@@ -48,6 +48,17 @@ const (
 	IdleWaiting    Kind = "idle-waiting"
 )
 
+// verdictLegend is the same for readers of a report.
+var verdictLegend = []string{
+	fmt.Sprintf("verdict: what limited a row. server-bound: the server used %.0f %% of its CPUs, or one of its threads as much of one; where both share a CPU, they used it up between them. "+
+		"generator-bound: the generator was as busy, so that throughput is a lower bound. idle-waiting: neither was busy; how they wait for each other, the architecture, is the limit. "+
+		"rate-bound: an open loop in which all was sent when it was due.", 100*BusyLimit),
+	fmt.Sprintf("Refused, and so in no rank: erroneous (wrong answers, failed trials, Little's law broken), starved (connections that were never answered), "+
+		"too noisy (something else took more than %.0f %% of the CPUs in use in more than half of the rounds, or server CPU ÷ generator CPU is not known within %.0f %%). "+
+		"All other rounds in which something else took the CPU are left out, and counted under the table.", 100*TakenShare, 100*WideCost),
+	"busy: how much server / generator used of the CPUs that they had.",
+}
+
 // Bounds of the verdicts.
 const (
 	BusyLimit        = 0.90    // of its CPUs: who uses as much may be the limit

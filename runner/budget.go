@@ -43,10 +43,7 @@ func (p *Plan) Estimate() time.Duration {
 			sum += time.Duration(c.rounds) * total(c.steps(k, p, 1))
 		}
 	}
-	if p.ask.Calls {
-		sum += total(p.observed())
-	}
-	return sum
+	return sum + total(p.observed())
 }
 
 func total(steps []Step) (sum time.Duration) {
@@ -197,6 +194,17 @@ func (p *Plan) changes(before []course) []string {
 	return out
 }
 
+// observes names what the trials at the end are for.
+func (p *Plan) observes() string {
+	switch {
+	case !p.ask.Hardware:
+		return "system calls"
+	case !p.ask.Calls:
+		return "counters"
+	}
+	return "calls, counters"
+}
+
 // Describe is the plan for people: what runs, how often, and how long it takes.
 func (p *Plan) Describe() string {
 	var b strings.Builder
@@ -227,10 +235,8 @@ func (p *Plan) Describe() string {
 		}
 		b.WriteString("\n")
 	}
-	if p.ask.Calls {
-		if n := len(p.observed()); n > 0 {
-			fmt.Fprintf(&b, "  %-13s %3d trials at the end, not ranked %22v\n", "system calls", n, total(p.observed()).Round(time.Second))
-		}
+	if n := len(p.observed()); n > 0 {
+		fmt.Fprintf(&b, "  %-13s %3d trials at the end, not ranked %22v\n", p.observes(), n, total(p.observed()).Round(time.Second))
 	}
 	for _, n := range p.Notes {
 		b.WriteString("  " + n + "\n")

@@ -38,6 +38,7 @@ type Step struct {
 	Cell
 	Round, Position  int // from 1
 	Duration, WarmUp time.Duration
+	Hardware         bool // of an observed one: by the CPU's own counters, instead of its system calls
 }
 
 // Ask says which part of the scenarios to plan.
@@ -50,6 +51,7 @@ type Ask struct {
 	Generator Generator     // instead of the scenario's, without a second one; empty leaves it
 	Placement Placement     // instead of the scenario's; empty leaves it
 	Calls     bool          // count system calls by name at the end
+	Hardware  bool          // count by the CPU's own counters at the end
 	// Absent says why a generator cannot run here, by its name; its cells are skipped with that.
 	Absent map[Generator]string
 	Seed   uint64
@@ -110,6 +112,7 @@ func NewPlan(scenarios []*Scenario, entrants []Entrant, ask Ask) (*Plan, error) 
 	if len(p.courses) == 0 {
 		return nil, fmt.Errorf("nothing to measure: none of the scenarios has a part in the plan %q%s", ask.Plan, strings.Join(append([]string{""}, p.Notes...), "; "))
 	}
+	p.control()
 	return p, nil
 }
 
@@ -167,7 +170,7 @@ func newCourse(s *Scenario, ask Ask, used map[string]bool) (*course, error) {
 		c.warmUp = ask.WarmUp
 	}
 	if g := ask.Generator; g != "" {
-		scenario.Generator, c.single = g, true
+		scenario.Generator, scenario.Also = g, nil
 		if f := scenario.checkLoad(); f != nil {
 			return nil, fmt.Errorf("scenario %s: %s", s.Name, f.text)
 		}
@@ -293,11 +296,9 @@ func (p *Plan) Steps() []Step {
 		shuffle(rng, blocks)
 		out = append(out, slices.Concat(blocks...)...)
 	}
-	if p.ask.Calls {
-		observed := p.observed()
-		shuffle(rng, observed)
-		out = append(out, observed...)
-	}
+	observed := p.observed()
+	shuffle(rng, observed)
+	out = append(out, observed...)
 	for i := range out {
 		out[i].Position = i + 1
 	}
@@ -343,7 +344,8 @@ func (p *Plan) ceilings() []Step {
 	return out
 }
 
-// observed are one trial for each target on plaintext, or else on the first closed loop of the plan.
+// observed are the trials that count a request's system calls, and those that read the CPU's own counters: one each for every
+// target, on plaintext or else on the first closed loop of the plan.
 func (p *Plan) observed() []Step {
 	i := slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario.Name == "plaintext" })
 	if i < 0 {
@@ -357,7 +359,12 @@ func (p *Plan) observed() []Step {
 	for _, s := range c.steps(c.cases[0], p, 1) {
 		if s.Role == results.RoleRanked {
 			s.Role, s.Generator = results.RoleObserved, ByCorelab
-			out = append(out, s)
+			if p.ask.Calls {
+				out = append(out, s)
+			}
+			if s.Hardware = true; p.ask.Hardware {
+				out = append(out, s)
+			}
 		}
 	}
 	return out

@@ -217,7 +217,7 @@ func TestEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := 2 * 3 * (time.Second + 100*time.Millisecond + overhead + 1000*idleOverhead)
+	want := 2 * (3 + 1) * (time.Second + 100*time.Millisecond + overhead + 1000*idleOverhead)
 	if got := p.Estimate(); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -39,14 +39,14 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	if r.bay.Targets[r.step.Target].Kind == target.KindCore {
 		g.process = r.server
 	}
-	calls := &tally{}
+	seen := &tally{hardware: r.step.Hardware}
 	s, err := r.shot(r.generator, r.spec)
 	if err != nil {
 		return err
 	}
 	watch := func(ctx context.Context, begin, end time.Time) {
 		if r.step.Role == results.RoleObserved {
-			calls.watch(ctx, r.server.Pids(), begin, end)
+			seen.watch(ctx, r.server.Pids(), begin, end)
 			return
 		}
 		g.watch(ctx, begin, end)
@@ -86,7 +86,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	r.record(t, res, s.argv)
 	server, client := observed(res)
 	if r.step.Role == results.RoleObserved {
-		calls.settle(t)
+		seen.settle(t)
 		return nil
 	}
 	if client == nil && out.cpu > 0 {
@@ -205,53 +205,4 @@ func rawName(s Step) string {
 	}, strings.Join(append(parts, s.Target), "-"))
 	const longest = 150
 	return name[:min(len(name), longest)] + "." + string(s.Generator) + ".txt"
-}
-
-// tally counts system calls by name within the window. run reads it when the generator's process has ended, and with it
-// whoever filled it.
-type tally struct {
-	counts map[string]uint64
-	over   time.Duration
-	err    error
-}
-
-// watch opens the counters during the warm-up, for that takes its time, and counts between begin and end; if ctx ends
-// before, until then.
-func (c *tally) watch(ctx context.Context, pids []int, begin, end time.Time) {
-	counter, err := probe.OpenCounter(pids)
-	if err != nil {
-		c.err = err
-		return
-	}
-	defer counter.Close()
-	if !sleepUntil(ctx, begin) {
-		c.err = errors.New("the generator ended before its window")
-		return
-	}
-	began := time.Now()
-	if c.err = counter.Begin(); c.err != nil {
-		return
-	}
-	sleepUntil(ctx, end.Add(-readAhead))
-	c.counts, c.err = counter.End()
-	c.over = time.Since(began)
-}
-
-func (c *tally) settle(t *results.Trial) {
-	if c.err != nil || c.counts == nil {
-		reason := "the generator ended before its window"
-		if c.err != nil {
-			reason = c.err.Error()
-		}
-		t.Missing = append(t.Missing, results.Missing{Figure: "calls_per_request", Reason: reason})
-		return
-	}
-	requests := float64(t.Load.Requests) * float64(c.over) / float64(t.Load.Elapsed)
-	if requests == 0 {
-		return
-	}
-	t.Calls = map[string]float64{}
-	for name, n := range c.counts {
-		t.Calls[name] = float64(n) / requests
-	}
 }

@@ -38,7 +38,7 @@ type BenchCmd struct {
 	Placement  string   `enum:",one,split,shared" default:"" help:"Instead of the scenario's: one (server and generator on one CPU), split (on disjoint ones), shared (both on all)."`
 	Generator  string   `enum:",corelab,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, wrk, vegeta or h2load."`
 	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
-	NoCalls    bool     `help:"Do not count system calls by name at the end."`
+	NoCalls    bool     `help:"Do not count system calls by name, nor by the CPU's own counters, at the end."`
 	Out        string   `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
 	JSON       bool     `help:"Print the whole record as JSON instead of the tables."`
 	Coreserver string   `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
@@ -97,8 +97,8 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	callsErr := probe.CallsAvailable()
-	ask := c.ask(callsErr == nil)
+	callsErr, hardwareErr := probe.CallsAvailable(), probe.HardwareAvailable()
+	ask := c.ask(callsErr == nil, hardwareErr == nil)
 	ask.Guests = f.guests
 	plan, err := runner.NewPlan(list, f.entrants(), ask)
 	if err != nil {
@@ -109,7 +109,10 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	}
 	tools, missing := probe.Tools()
 	if callsErr != nil && !c.NoCalls && c.Plan != "smoke" {
-		missing = append(missing, results.Missing{Figure: "system calls", Reason: callsErr.Error()})
+		missing = append(missing, results.Missing{Figure: results.MissingCalls, Reason: callsErr.Error()})
+	}
+	if hardwareErr != nil && !c.NoCalls && c.Plan != "smoke" {
+		missing = append(missing, results.Missing{Figure: results.MissingHardware, Reason: hardwareErr.Error()})
 	}
 	c.announce(plan, f, missing)
 	return c.measure(ctx, plan, f, tools, missing)
@@ -128,12 +131,13 @@ func (c *BenchCmd) fill() {
 	}
 }
 
-func (c *BenchCmd) ask(calls bool) runner.Ask {
+func (c *BenchCmd) ask(calls, hardware bool) runner.Ask {
 	a := runner.Ask{
 		Plan: c.Plan, Cases: c.Case, Rounds: c.Rounds, Duration: time.Duration(c.Duration), WarmUp: -1,
 		Generator: runner.Generator(c.Generator), Placement: runner.Placement(c.Placement),
 		Calls: calls && !c.NoCalls && c.Plan != "smoke", Absent: absent(), Seed: c.Seed,
 	}
+	a.Hardware = hardware && !c.NoCalls && c.Plan != "smoke"
 	if c.Warmup != nil {
 		a.WarmUp = time.Duration(*c.Warmup)
 	}
