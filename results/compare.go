@@ -108,8 +108,8 @@ var peakMemory = Figure{Name: "peak memory", Unit: "rss-B", Falls: true, Field: 
 		return float64(t.Server.PeakRSSKiB) * 1024, t.Server.PeakRSSKiB > 0
 	}}
 
-// compared are the figures, in the order of the table. CompareCPU is made of the two behind it.
-var compared = []struct {
+// comparedFigures are the rows, in the order of the table. CompareCPU is made of the two behind it.
+var comparedFigures = []struct {
 	key    string
 	name   string
 	figure Figure
@@ -140,7 +140,7 @@ func Compared(rec *Record) (*Comparison, error) {
 		c.Case = s.Cases[0]
 	}
 	blocks := c.sort(rec)
-	for i, f := range compared {
+	for i, f := range comparedFigures {
 		c.Figures = append(c.Figures, c.difference(i, f.key, f.name, f.figure, f.detail, blocks))
 	}
 	c.settleCPU()

@@ -11,11 +11,9 @@ import (
 // CompareText is a comparison for people.
 func CompareText(c *Comparison) string {
 	var b strings.Builder
-	for _, s := range []struct {
-		letter string
-		side   CompareSide
-	}{{"A", c.A}, {"B", c.B}} {
-		fmt.Fprintf(&b, "%-42s %s\n", s.side.Target, commandLine(s.side.Command))
+	wide := max(utf8.RuneCountInString(c.A.Target), utf8.RuneCountInString(c.B.Target))
+	for _, s := range []CompareSide{c.A, c.B} {
+		fmt.Fprintf(&b, "%-*s   %s\n", wide, s.Target, commandLine(s.Command))
 	}
 	fmt.Fprintf(&b, "%s: %s\n\n", c.question(), c.Load)
 	c.table(&b)
@@ -96,6 +94,8 @@ func (d *Difference) verdict() string {
 		return ""
 	case d.Verdict == NoVerdict:
 		return NoVerdict + ": " + d.Why
+	case d.Verdict == NoDifference && *d.CouldShow == 0:
+		return NoDifference + " at all"
 	case d.Verdict == NoDifference:
 		return fmt.Sprintf("%s; one of %s would have shown", NoDifference, plainPercent(*d.CouldShow))
 	case d.Ratio >= 2:
@@ -111,7 +111,8 @@ func (c *Comparison) notes() (lines []string) {
 	if cpu.Basis == BasisPlain {
 		how = "of the server's CPU alone: a request of B costs the generator itself " + signedPercent(c.Find(CompareGenerator).Ratio-1)
 	}
-	lines = append(lines, "CPU per request is compared "+how)
+	lines = append(lines, "CPU per request is compared "+how,
+		"server and generator share one CPU under SCHED_BATCH: neither takes it from the other in mid-work, so that what the one costs does not change the other")
 	line := fmt.Sprintf("%d blocks of fresh processes", c.Blocks)
 	if c.Dropped > 0 {
 		line += fmt.Sprintf(", %d of them dropped: no window of one side was left", c.Dropped)
@@ -119,7 +120,7 @@ func (c *Comparison) notes() (lines []string) {
 	line += fmt.Sprintf("; %d windows of %s, interleaved at random, seed %d; %s", c.Windows, c.Window, c.Seed, c.endedWords())
 	lines = append(lines, line, c.leftOutWords())
 	if t := cpu.Truth; t != nil {
-		line := fmt.Sprintf("planted: ballast of %s in A and %s in B makes CPU per request %s", formatTime(c.A.Ballast), formatTime(c.B.Ballast), signedPercent(*t-1))
+		line := fmt.Sprintf("planted: the ballast (%s) makes CPU per request %s", c.ballastWords(), signedPercent(*t-1))
 		if cpu.Covered != nil {
 			line += map[bool]string{true: "; the interval holds it", false: "; the interval does not hold it"}[*cpu.Covered]
 		}
@@ -132,6 +133,18 @@ func (c *Comparison) notes() (lines []string) {
 		lines = append(lines, "failed: "+c.Error)
 	}
 	return append(lines, "does it see differences where there are none? Compare A with itself: 99 of 100 verdicts must be \""+NoDifference+"\"")
+}
+
+// ballastWords names the sides that carry some.
+func (c *Comparison) ballastWords() string {
+	var words []string
+	if c.A.Ballast > 0 {
+		words = append(words, formatTime(c.A.Ballast)+" in A")
+	}
+	if c.B.Ballast > 0 {
+		words = append(words, formatTime(c.B.Ballast)+" in B")
+	}
+	return strings.Join(words, ", ")
 }
 
 // manyLeftOut is the part of the windows from which on a comparison says that the machine is too busy for it.

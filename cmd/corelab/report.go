@@ -26,6 +26,14 @@ func (c *ReportCmd) Run() error {
 	if rec.Torn != "" {
 		fmt.Fprintf(os.Stderr, "corelab: %s\n", rec.Torn)
 	}
+	if rec.Run.Compare != nil && (c.Format == "files" || c.Format == "terminal" || c.Format == "md") {
+		// A comparison has no tables: it is this one.
+		found, err := results.Compared(rec)
+		if err != nil {
+			return err
+		}
+		return printComparison(found, false)
+	}
 	switch c.Format {
 	case "json":
 		return printJSON(rec)
