@@ -65,6 +65,8 @@ type document struct {
 	Run    results.Run     `json:"run"`
 	Trials []results.Trial `json:"trials"`
 	End    *results.End    `json:"end,omitempty"`
+	// Cells are the verdicts, made of the trials: they stand in no record.
+	Cells []results.CellVerdict `json:"cells"`
 }
 
 func printJSON(rec *results.Record) error {
@@ -72,7 +74,7 @@ func printJSON(rec *results.Record) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(document{dir, rec.Run, rec.Trials, rec.End})
+	return json.NewEncoder(os.Stdout).Encode(document{dir, rec.Run, rec.Trials, rec.End, results.Verdicts(rec)})
 }
 
 // plainWidth is how wide tables are where there is no terminal to ask.
