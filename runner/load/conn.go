@@ -86,7 +86,7 @@ func (l *loop) adopt(fd int) {
 // start sets going a connection that is closed, or that was adopted.
 func (l *loop) start(c *conn) {
 	switch {
-	case l.arrive != nil && (l.spec.NewConn || c.state == free):
+	case (l.arrive != nil || l.silent()) && (l.spec.NewConn || c.state == free):
 		c.state = free
 		l.free.push(c)
 	case c.state == free:
@@ -108,7 +108,7 @@ func (l *loop) open(c *conn) {
 		l.lost(c, errConnect, "connect: %v", e)
 		return
 	}
-	if l.arrive == nil || l.spec.NewConn {
+	if (l.arrive == nil || l.spec.NewConn) && !l.silent() {
 		l.send(c)
 	}
 }
@@ -310,7 +310,7 @@ func (l *loop) answer(c *conn, behind int) {
 			l.start(c)
 		}
 	case !last:
-	case l.arrive != nil:
+	case l.arrive != nil || l.silent():
 		c.state = free
 		l.free.push(c)
 	default:
@@ -356,7 +356,7 @@ func (l *loop) judge(c *conn, tooLong bool) bool {
 // count records when the answer was whole. What was due before the window belongs to the warm-up.
 func (l *loop) count(c *conn) {
 	t := l.tally
-	if l.phase != draining {
+	if l.phase != draining || l.spec.Quiet > 0 {
 		t.requests++
 		c.answered++
 		if c.compare {

@@ -64,6 +64,7 @@ type Spec struct {
 	CheckEvery  int           `json:"check_every,omitempty"` // compare one body in so many, 1 = each (default); below 0: none, and without an expectation no length either
 	Observe     []int         `json:"observe,omitempty"`     // processes whose CPU clock is read at the begin and the end of the window
 	Idle        int           `json:"idle,omitempty"`        // extra connections that are opened first and say nothing
+	Quiet       time.Duration `json:"quiet_ns,omitempty"`    // our own: nothing is sent for so long between warm-up and window, nor after it while the last answers come, which count: who counts from outside in the middle of both counts exactly what the answers cost
 	Announce    bool          `json:"announce,omitempty"`    // our own prints "window BEGIN END", Unix nanoseconds, to standard error before the warm-up
 }
 
@@ -153,6 +154,8 @@ func (s Spec) Check() error {
 		return fmt.Errorf("arrival %q: want %s or %s", s.Arrival, ArrivalConstant, ArrivalPoisson)
 	case s.Spin < 0 || s.Spin > MaxSpin:
 		return fmt.Errorf("spin %v: want 0 to %v", s.Spin, MaxSpin)
+	case s.Quiet < 0 || s.Quiet > 0 && s.phased():
+		return errors.New("quiet must not be below zero, and has no place between phases")
 	case s.Duration <= 0 || s.Warmup < 0 || s.Timeout <= 0:
 		return errors.New("duration and time-out must be above zero, and the warm-up not below")
 	case len(s.Body) > MaxBody:

@@ -20,8 +20,9 @@ const (
 // Phases of a loop.
 const (
 	warming = iota
+	hushed  // with Spec.Quiet, before the window: nothing is sent
 	measuring
-	draining // open loop: nothing is sent, answers to what was due in the window are awaited
+	draining // open loop, or with Spec.Quiet: nothing is sent, answers to what was due in the window are awaited
 )
 
 // plan is what the loops of a run share. Nothing of it changes but the atomics.
@@ -88,7 +89,7 @@ func (l *loop) run() {
 	l.now = now()
 	l.tick, l.reopen, l.last = l.now, math.MaxInt64, math.MaxInt64
 	if l.spec.Rate > 0 {
-		l.arrive = newArrivals(l.spec, l.index, l.begin-int64(l.spec.Warmup))
+		l.arrive = newArrivals(l.spec, l.index, l.begin-int64(l.spec.Quiet+l.spec.Warmup))
 	}
 	l.turn() // without a warm-up the window has begun
 	if l.conns[0].state == free {
@@ -98,7 +99,7 @@ func (l *loop) run() {
 		if l.unready > 0 {
 			l.openSome()
 		}
-		if l.arrive != nil && l.phase != draining {
+		if l.arrive != nil && !l.silent() {
 			l.sendDue()
 		}
 		for _, ev := range l.await() {
@@ -124,11 +125,13 @@ func (l *loop) idle() int64 {
 	next := min(l.tick, l.reopen)
 	switch l.phase {
 	case warming:
+		next = min(next, l.begin-int64(l.spec.Quiet))
+	case hushed:
 		next = min(next, l.begin)
 	case measuring:
 		next = min(next, l.last)
 	}
-	if l.arrive != nil && l.phase != draining && !l.free.empty() {
+	if l.arrive != nil && !l.silent() && !l.free.empty() {
 		next = min(next, l.arrive.due-int64(l.spec.Spin))
 	}
 	if next == math.MaxInt64 || next <= l.now {
@@ -142,7 +145,11 @@ func (l *loop) idle() int64 {
 func (l *loop) turn() bool {
 	stopped := l.stop.Load()
 	switch {
-	case l.phase == warming && (l.now >= l.begin || stopped):
+	case l.phase == warming && l.spec.Quiet > 0 && l.now < l.begin && !stopped:
+		if l.now >= l.begin-int64(l.spec.Quiet) {
+			l.phase = hushed
+		}
+	case l.phase <= hushed && (l.now >= l.begin || stopped):
 		// A loop that begins late measures as long as the others.
 		l.phase, l.begun, l.last = measuring, l.now, l.now+int64(l.spec.Duration)
 		if l.spec.phased() {
@@ -155,6 +162,7 @@ func (l *loop) turn() bool {
 		if l.index == 0 {
 			l.clocks[0] = readInstant(l.spec.Observe, l.others[0])
 		}
+		l.breakSilence()
 		return stopped && l.finish()
 	case l.phase == measuring && (l.now >= l.last || stopped):
 		return l.finish()
@@ -163,13 +171,36 @@ func (l *loop) turn() bool {
 		if l.spec.phased() {
 			bound = l.spec.Timeout // so that nothing in flight stays undecided
 		}
-		over := l.now-l.ended >= int64(bound)
-		if l.flying == 0 || over || stopped {
+		since := l.now - l.ended
+		if stopped || since >= int64(l.spec.Quiet) && (l.flying == 0 || since >= int64(bound)) {
 			l.abandon()
 			return true
 		}
 	}
 	return false
+}
+
+// silent says whether nothing is sent now.
+func (l *loop) silent() bool { return l.phase == hushed || l.phase == draining }
+
+// breakSilence begins to send after it, on the connections that wait. What was due meanwhile is none of the window's.
+func (l *loop) breakSilence() {
+	if l.spec.Quiet == 0 {
+		return
+	}
+	if l.arrive != nil {
+		for l.arrive.due < l.begun {
+			l.arrive.next()
+		}
+		return
+	}
+	for c := l.takeFree(); c != nil; c = l.takeFree() {
+		if c.fd < 0 {
+			l.open(c)
+			continue
+		}
+		l.send(c)
+	}
 }
 
 // finish ends the window. An open loop goes on to wait for the answers to what was due in it.
@@ -179,8 +210,12 @@ func (l *loop) finish() bool {
 		l.clocks[1] = readInstant(l.spec.Observe, l.others[1])
 	}
 	if l.arrive == nil {
-		l.abandon()
-		return true
+		if l.spec.Quiet == 0 {
+			l.abandon()
+			return true
+		}
+		l.phase = draining
+		return l.stop.Load() && l.turn()
 	}
 	// What became due while the window ended is not left behind.
 	l.sendDue()

@@ -143,11 +143,12 @@ func (p *plan) drive(ctx context.Context, loops []*loop) {
 		defer runtime.GOMAXPROCS(old)
 	}
 	defer context.AfterFunc(ctx, func() { p.stop.Store(true) })()
-	p.begin = now() + int64(p.spec.Warmup)
+	p.begin = now() + int64(p.spec.Warmup+p.spec.Quiet)
 	if p.spec.Announce {
-		// Whoever reads the server from outside does so in the same seconds.
-		begin := time.Now().Add(p.spec.Warmup)
-		fmt.Fprintf(os.Stderr, "window %d %d\n", begin.UnixNano(), begin.Add(p.spec.Duration).UnixNano())
+		// Whoever reads the server from outside does so in the same seconds, or in the middle of the silence around them.
+		begin := time.Now().Add(p.spec.Warmup + p.spec.Quiet)
+		end := begin.Add(p.spec.Duration + p.spec.Quiet/2)
+		fmt.Fprintf(os.Stderr, "window %d %d\n", begin.Add(-p.spec.Quiet/2).UnixNano(), end.UnixNano())
 	}
 	var wg sync.WaitGroup
 	for _, l := range loops {
@@ -181,7 +182,7 @@ func (w *Progress) publish(l *loop) {
 	for _, n := range l.tally.errors {
 		failed += n
 	}
-	if l.phase == warming {
+	if l.phase <= hushed {
 		return
 	}
 	w.Requests.Add(l.tally.requests - l.shown[0])
