@@ -1,6 +1,7 @@
 # make bench      measure all cores and the peers, and print the tables (BUDGET=10m of measuring)
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour)
+# make acceptance compare a server with itself, and with 3 % planted, 60 times (40 minutes), and count what was found
 # make publish    take RUN=results/latest as the reference run, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
@@ -11,7 +12,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers tools bench reference publish readme test check race fuzz smoke clean
+.PHONY: help build peers tools bench reference acceptance publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -34,6 +35,10 @@ bench: tools build
 
 reference: tools build
 	bin/corelab bench --plan reference
+
+acceptance: build
+	scripts/acceptance.sh
+	$(GO) test -count=1 -run TestAcceptance . -update
 
 RUN ?= results/latest
 publish: build
