@@ -14,6 +14,9 @@
 // finds what a trial's own figures say against it: Little's law, errors, starved connections, a generator at its limit.
 // Warnings are data: a row that has one says so, and one that [Refuses] is never ranked.
 //
+// A [History] is one [Figure] over many records: runs of different machines or loads never stand in one line, and a change is
+// flagged only beyond the noise between runs.
+//
 // The package measures nothing and starts nothing. Everything it makes is a pure function of a record. It never prints a
 // missing figure as zero, never puts closed and open loops into one table, never ranks what its intervals do not prove, and
 // hides no row.

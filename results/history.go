@@ -91,7 +91,7 @@ type HistoryPoint struct {
 	Value   HistoryValue    `json:"value"`
 	Doubt   string          `json:"doubt,omitempty"`  // why it proves nothing, and takes no part in what is said of the line
 	Marks   []string        `json:"marks,omitempty"`  // what else changed against the run before: kernel, Go, the reference's version
-	Change  *HistoryChange  `json:"change,omitempty"` // against the last run before it that proves anything
+	Change  *HistoryChange  `json:"change,omitempty"` // against the last run before it that proves anything and does not stand alone
 	Flag    string          `json:"flag,omitempty"`   // HistoryChanged, HistoryOnce or HistoryNew
 	aa      float64         // how far from 1 an A/A ratio of the same table lay, as a logarithm
 	gen     Estimate        // the generator's own CPU per request, ÷ the reference's where the line is
@@ -200,8 +200,8 @@ func NewHistory(samples []HistorySample, ask HistoryAsk) *History {
 	})
 	h.measureNoise()
 	for _, l := range h.Lines {
-		l.compareRuns()
 		l.findSteps()
+		l.compareRuns()
 	}
 	return h
 }

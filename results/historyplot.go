@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -59,12 +60,11 @@ func (d historyDots) YError(i int) (low, hi float64) { return d.low[i], d.high[i
 
 // panel draws one line.
 func (l *HistoryLine) panel() (*plot.Plot, error) {
-	title := fmt.Sprintf("%s, %s: %s", l.Target, l.Shape.Scenario, l.headline())
-	if l.Shape.Case != "" {
-		title = fmt.Sprintf("%s, %s %s: %s", l.Target, l.Shape.Scenario, l.Shape.Case, l.headline())
-	}
-	p := newPlot(printable(title))
+	p := newPlot(printable(l.Target + ": " + l.Shape.String()))
 	p.Title.TextStyle.Font = sans(textSize)
+	if p.Y.Label.Text = l.figure.Name; l.Relative {
+		p.Y.Label.Text += " ÷ " + ReferenceTarget
+	}
 	var dots historyDots
 	var ticks plot.ConstantTicks
 	every := (len(l.Points) + historyLabels - 1) / historyLabels
@@ -140,7 +140,11 @@ type historyTicks struct {
 func (t historyTicks) Ticks(lo, hi float64) []plot.Tick {
 	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
 	for i := range ticks {
-		if ticks[i].Label != "" && !t.relative {
+		switch {
+		case ticks[i].Label == "":
+		case t.relative:
+			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'g', 4, 64)
+		default:
 			ticks[i].Label = t.figure.format(ticks[i].Value)
 		}
 	}

@@ -11,13 +11,17 @@ import (
 // revisionPrefix begins the name of a target that is another revision of this repository.
 const revisionPrefix = "git:"
 
+// otherRoles stand in lines of trials that no history shows.
+var otherRoles = [][]byte{[]byte(`"role":"` + RoleSecond + `"`), []byte(`"role":"` + RoleObserved + `"`),
+	[]byte(`"role":"` + RoleCeiling + `"`), []byte(`"role":"` + RoleCompared + `"`)}
+
 // wants reports whether a line of a record, behind the first, can hold anything that is asked for. It may say so of lines
 // that do not, never the other way round.
 func (a HistoryAsk) wants(run *Run, line []byte) bool {
 	if !bytes.Contains(line, []byte(`"scenario":`)) {
 		return true // not a trial, or not as this package writes it
 	}
-	if run.Started.Before(a.Since) {
+	if run.Started.Before(a.Since) || slices.ContainsFunc(otherRoles, func(role []byte) bool { return bytes.Contains(line, role) }) {
 		return false
 	}
 	if len(a.Scenarios) == 0 {
@@ -106,6 +110,11 @@ func sampleOf(rec *Record, cells []*Cell, c *Cell, target Target, ask HistoryAsk
 	if p.Doubt == "" && reference != nil {
 		if d := doubtOf(reference, ask.Figure); d != "" {
 			p.Doubt = ReferenceTarget + ": " + d
+		}
+	}
+	for _, part := range rec.Parts {
+		if other := part.GoOn.Commit; other != run.Commit && p.Doubt == "" {
+			p.Doubt = "its rounds are of two commits: it went on with " + orElse(other, "an unknown commit")
 		}
 	}
 	switch {

@@ -215,7 +215,8 @@ func (l *HistoryLine) backed(from, p *HistoryPoint, d float64) bool {
 	return (plain < 0) == (d < 0) && math.Abs(plain) > l.limit(from, p)
 }
 
-// compareRuns sets the change of each point against the one before, and what else changed.
+// compareRuns sets the change of each point against the one before, and what else changed. A run that stands alone is passed
+// over: that the next one is back is no change.
 func (l *HistoryLine) compareRuns() {
 	var before, last *HistoryPoint
 	for i := range l.Points {
@@ -231,7 +232,9 @@ func (l *HistoryLine) compareRuns() {
 			c := l.change(last, p)
 			p.Change = &c
 		}
-		last = p
+		if p.Flag != HistoryOnce {
+			last = p
+		}
 	}
 }
 

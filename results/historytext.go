@@ -69,7 +69,7 @@ func (h *History) remarks() []string {
 	if h.Renamed {
 		lines = append(lines, "some machines differ in nothing but the host's name; if they are one, --any-host puts their runs in one line")
 	}
-	lines = append(lines, "± and brackets: 95 % interval of the median over a run's rounds; verdicts are at 99 %, and count the noise between runs. "+
+	lines = append(lines, "in brackets behind a value: the 95 % interval of its median over the run's rounds; behind a change: what it may be, the noise between runs included; verdicts are at 99 %. "+
 		Unproven+": no difference shown. An asterisk behind a commit: built with changes that were not committed")
 	if slices.ContainsFunc(h.Lines, func(l *HistoryLine) bool { return len(l.Points) > 1 && l.Noise.Repeats < minRepeats }) {
 		lines = append(lines, fmt.Sprintf("the noise between runs is taken, not measured, where too few commits were run more than once; "+
@@ -90,7 +90,7 @@ func counted(n int, noun string) string {
 
 // addTo adds the line's chart, its table and its flags.
 func (l *HistoryLine) addTo(d *document, last int) {
-	g := &grid{columns: []column{{"started", true}, {"commit", true}, {l.headline(), true}, {"against the run before", true}, {"verdict", true}}}
+	g := &grid{columns: []column{{"started", true}, {"commit", true}, {l.column(), true}, {"against the run before", true}, {"verdict", true}}}
 	shown := l.Points
 	if last > 0 && len(shown) > last {
 		g.facts = append(g.facts, fmt.Sprintf("the last %d of %d runs; --last 0 shows all", last, len(shown)))
@@ -118,7 +118,15 @@ func (l *HistoryLine) addTo(d *document, last int) {
 	}
 }
 
-// headline heads the column of the value.
+// column heads the values.
+func (l *HistoryLine) column() string {
+	if l.Relative {
+		return "÷ " + ReferenceTarget
+	}
+	return "absolute"
+}
+
+// headline is what the values are.
 func (l *HistoryLine) headline() string {
 	if l.Relative {
 		return l.figure.Figure.Name + " ÷ " + ReferenceTarget
@@ -149,7 +157,7 @@ func (l *HistoryLine) row(g *grid, p HistoryPoint) gridRow {
 	}
 	change, verdict := "", ""
 	if c := p.Change; c != nil {
-		change = fmt.Sprintf("%s (%s to %s)", signed(c.Ratio), signed(c.Lo), signed(c.Hi))
+		change = signedRange(c.Ratio, c.Lo, c.Hi)
 		if verdict = c.Verdict; verdict == historySame {
 			verdict = Unproven
 		}
@@ -170,11 +178,16 @@ func (l *HistoryLine) row(g *grid, p HistoryPoint) gridRow {
 
 // value is the figure with its interval.
 func (l *HistoryLine) value(e Estimate) string {
-	if l.Relative {
-		return formatRatio(e, true)
-	}
 	lo, hi := e.Range()
+	if l.Relative {
+		return fmt.Sprintf("%.3f (%.3f–%.3f)", e.Median, lo, hi)
+	}
 	return fmt.Sprintf("%s (%s–%s)", l.figure.format(e.Median), l.figure.format(lo), l.figure.format(hi))
+}
+
+// signedRange is a ratio with its interval as a change: "−4.1 % (−4.9 to −3.3)".
+func signedRange(ratio, lo, hi float64) string {
+	return fmt.Sprintf("%s %% (%s to %s)", signed(ratio), signed(lo), signed(hi))
 }
 
 // signed is a ratio as a change in per cent.
@@ -184,7 +197,7 @@ func signed(ratio float64) string {
 	if math.Abs(v) < 0.095 {
 		places = 2
 	}
-	return strings.Replace(fmt.Sprintf("%+.*f", places, v), "-", "−", 1) + " %"
+	return strings.Replace(fmt.Sprintf("%+.*f", places, v), "-", "−", 1)
 }
 
 func percent(part float64) string { return strconv.FormatFloat(100*part, 'f', 1, 64) + " %" }
@@ -223,7 +236,7 @@ func (l *HistoryLine) sparks() string {
 
 // words say what a step is, and behind it what may have caused it and what to do to be sure.
 func (s *HistoryStep) words() (head string, details listing) {
-	size := fmt.Sprintf("%s (%s to %s), %s", signed(s.Ratio), signed(s.Lo), signed(s.Hi), s.Verdict)
+	size := signedRange(s.Ratio, s.Lo, s.Hi) + ", " + s.Verdict
 	switch s.Flag {
 	case HistoryOnce:
 		return fmt.Sprintf("run %s stands alone: %s; the run after it is where those before it were", s.To, size), nil
