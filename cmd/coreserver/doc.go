@@ -26,6 +26,24 @@
 // answers belongs to the time between them; the runtime may count up to one span of memory for each size of object late.
 // workers has one element for each loop or thread of the core, and shows an uneven SO_REUSEPORT.
 //
+// # What is planted
+//
+// With --ballast 200ns every request that a route serves costs 200 ns of CPU time more: one spin of 2 µs or more on every
+// so many requests, counted for each loop or thread. A spin is a number of turns, calibrated at the start; no clock is read
+// while serving. What was calibrated is said in a line on standard error, and in the answers on --stats-fd:
+//
+//	"ballast":{"request_ns":200,"every":10,"spin_ns":2000,"turns":1556,"turn_ns":1.2853,"check_ns":1.2853}
+//
+// turn_ns is the cost of a turn, the least that was seen, and check_ns that of a second calibration; where they differ the
+// machine is not steady. A machine that changes its speed later changes the cost of the turns with that of all else. raw
+// has no routes, and takes no ballast.
+//
+// With --app planted, flags that begin with --plant- have /planted answer late, never or wrongly, or cost more: the table
+// is in package apps/planted.
+//
+//	coreserver --app planted --plant-late 0.02@50ms
+//	coreserver --app planted --plant-stall 100ms@1s --plant-wrong 1000
+//
 // # Profiles
 //
 // With --pprof ADDR the profiles of runtime/pprof are served on a listener of their own, in the layout that "go tool
