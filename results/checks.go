@@ -72,7 +72,11 @@ func Check(t *Trial) []Warning {
 	all := slices.DeleteFunc(slices.Clone(t.Warnings), func(w Warning) bool {
 		return w.Code == WarnGenerator && t.Server != nil && t.Client != nil // an older corelab did not ask who was the busier
 	})
-	for _, w := range []Warning{checkLittle(t), checkErrors(t), checkStarved(t), checkTaken(t), checkGenerator(t), checkLate(t), checkShort(t)} {
+	found := []Warning{checkLittle(t), checkErrors(t), checkStarved(t), checkTaken(t), checkGenerator(t), checkLate(t), checkShort(t)}
+	if t.bursts() {
+		found = burstWarnings(t)
+	}
+	for _, w := range found {
 		if w.Code != "" && !slices.Contains(all, w) {
 			all = append(all, w)
 		}

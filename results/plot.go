@@ -68,6 +68,9 @@ func Plots(rec *Record) (map[string][]byte, error) {
 		if b != nil {
 			files[name] = b
 		}
+		if err := overloadPlots(files, rec, s, cells); err != nil {
+			return nil, err
+		}
 	}
 	return files, nil
 }

@@ -84,6 +84,9 @@ func newDocument(rec *Record, files map[string][]byte) *document {
 		if name := fileWord(s.Name) + connectionsPlot; files[name] != nil {
 			d.add(picture{name, "throughput and p99 over connections"})
 		}
+		for _, p := range overloadPictures(s, files) {
+			d.add(p)
+		}
 	}
 	return d
 }
@@ -110,6 +113,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool
 	names := orderedCases(rec, s)
 	if len(names) == 0 {
 		d.add(paragraph("No trial of this scenario was made."))
+	}
+	if g := overloadGrid(rec, s, cells); g != nil {
+		d.add(g)
+		names = nil
 	}
 	for _, name := range names {
 		keys := tableKeys(cells, s.Name, name)
