@@ -18,27 +18,38 @@ import (
 	"corelab/apps/spin"
 )
 
-// TestSwitches counts the voluntary context switches of the thread that carries them: as many as planted, no more.
+// TestSwitches counts the voluntary context switches of the thread that carries them: never less than planted, and no more
+// where Go's scheduler, whose switches are counted too, leaves the thread alone.
 func TestSwitches(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const requests, each = 200, 3
+	const requests, each, attempts = 50, 3, 20
 	w := weight{switches: each}
-	var before, after unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &before); err != nil {
-		t.Fatal(err)
-	}
-	for range requests {
-		if err := w.carry(nil); err != nil {
-			t.Fatal(err)
+	var got int64
+	for range attempts {
+		before := switches(t)
+		for range requests {
+			if err := w.carry(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got = switches(t) - before; got <= requests*each {
+			break
 		}
 	}
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &after); err != nil {
-		t.Fatal(err)
-	}
-	if got := after.Nvcsw - before.Nvcsw; got != requests*each {
+	if got != requests*each {
 		t.Errorf("%d switches, want %d", got, requests*each)
 	}
+}
+
+// switches returns the voluntary context switches of this thread so far.
+func switches(t *testing.T) int64 {
+	t.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return usage.Nvcsw
 }
 
 // TestCalls has the kernel count the system calls of the thread.
