@@ -15,22 +15,23 @@ const revisionPrefix = "git:"
 var otherRoles = [][]byte{[]byte(`"role":"` + RoleSecond + `"`), []byte(`"role":"` + RoleObserved + `"`),
 	[]byte(`"role":"` + RoleCeiling + `"`), []byte(`"role":"` + RoleCompared + `"`)}
 
+// roleBound is how far into a line its role is looked for: before it there are only names.
+const roleBound = 1 << 10
+
 // wants reports whether a line of a record, behind the first, can hold anything that is asked for. It may say so of lines
 // that do not, never the other way round.
 func (a HistoryAsk) wants(run *Run, line []byte) bool {
 	if !bytes.Contains(line, []byte(`"scenario":`)) {
 		return true // not a trial, or not as this package writes it
 	}
-	if run.Started.Before(a.Since) || slices.ContainsFunc(otherRoles, func(role []byte) bool { return bytes.Contains(line, role) }) {
-		return false
-	}
-	if len(a.Scenarios) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(a.Scenarios, func(name string) bool {
+	if run.Started.Before(a.Since) || len(a.Scenarios) > 0 && !slices.ContainsFunc(a.Scenarios, func(name string) bool {
 		quoted := strconv.Quote(name)
 		return quoted != `"`+name+`"` || bytes.Contains(line, []byte(quoted)) // JSON may write a strange name in many ways
-	})
+	}) {
+		return false
+	}
+	begin := line[:min(len(line), roleBound)]
+	return !slices.ContainsFunc(otherRoles, func(role []byte) bool { return bytes.Contains(begin, role) })
 }
 
 // Samples takes the figure out of every cell of a record that is asked for.
