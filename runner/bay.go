@@ -18,6 +18,10 @@ import (
 // stopGrace is what a server has to end by itself once its load is gone, before it is killed.
 const stopGrace = 2 * time.Second
 
+// observedQuiet is the silence around the window of a trial in which calls or the CPU's own counters are counted: they are
+// read while nothing is in flight.
+const observedQuiet = 200 * time.Millisecond
+
 // Bay is the Lab on this machine: it starts servers and generators as processes, pinned, and reads what they use. One
 // goroutine uses it. Make one with its exported fields set, and call Inspect or Prepare
 // before the first Trial.
@@ -204,6 +208,9 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 		spec.Arrival = string(shape.Arrival)
 	}
 	shape.tune(&spec)
+	if s.Role == results.RoleObserved && s.Generator == ByCorelab {
+		spec.Quiet = observedQuiet
+	}
 	switch s.Generator {
 	case ByWrk:
 		spec.Duration = wholeSeconds(s.Duration)

@@ -25,7 +25,7 @@ func (s Step) Takes() time.Duration {
 	}
 	t += s.WarmUp + overhead + time.Duration(s.Case.Shape.Idle)*idleOverhead
 	if s.Role == results.RoleObserved {
-		t += callsOverhead
+		t += callsOverhead + 2*observedQuiet
 	}
 	return t
 }

@@ -344,6 +344,9 @@ func (p *Plan) ceilings() []Step {
 	return out
 }
 
+// maxObserved bounds the window of a trial that counts: it is exact, so that a longer one tells no more.
+const maxObserved = 500 * time.Millisecond
+
 // observed are the trials that count a request's system calls, and those that read the CPU's own counters: one each for every
 // target, on plaintext or else on the first closed loop of the plan.
 func (p *Plan) observed() []Step {
@@ -358,7 +361,7 @@ func (p *Plan) observed() []Step {
 	var out []Step
 	for _, s := range c.steps(c.cases[0], p, 1) {
 		if s.Role == results.RoleRanked {
-			s.Role, s.Generator = results.RoleObserved, ByCorelab
+			s.Role, s.Generator, s.Duration = results.RoleObserved, ByCorelab, min(s.Duration, maxObserved)
 			if p.ask.Calls {
 				out = append(out, s)
 			}

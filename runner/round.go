@@ -39,7 +39,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	if r.bay.Targets[r.step.Target].Kind == target.KindCore {
 		g.process = r.server
 	}
-	seen := &tally{hardware: r.step.Hardware}
+	seen := &tally{hardware: r.step.Hardware, quiet: r.spec.Quiet}
 	s, err := r.shot(r.generator, r.spec)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (r round) shot(g load.Generator, spec load.Spec) (shot, error) {
 		return shot{}, err
 	}
 	spec = spec.Filled()
-	return shot{argv: argv, stdin: stdin, cpus: r.place.Client, limit: spec.Warmup + spec.Duration + spec.Timeout + generatorLag}, nil
+	return shot{argv: argv, stdin: stdin, cpus: r.place.Client, limit: spec.Warmup + spec.Duration + 2*spec.Quiet + spec.Timeout + generatorLag}, nil
 }
 
 // record copies what the generator measured.

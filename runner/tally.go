@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"corelab/results"
@@ -13,6 +14,7 @@ import (
 // instructions. run reads it when the generator's process has ended, and with it whoever filled it.
 type tally struct {
 	hardware bool
+	quiet    time.Duration // of the generator around its window: what is counted is then exactly what its answers cost
 	counts   map[string]float64
 	over     time.Duration
 	err      error
@@ -62,7 +64,14 @@ func (c *tally) watch(ctx context.Context, pids []int, begin, end time.Time) {
 	if c.err = counter.Begin(); c.err != nil {
 		return
 	}
-	sleepUntil(ctx, end.Add(-readAhead))
+	if late := time.Since(begin); c.quiet > 0 && late > c.quiet/2 {
+		c.err = fmt.Errorf("the counters were ready %v after the load had begun: a longer warm-up helps", (late - c.quiet/2).Round(time.Millisecond))
+		return
+	}
+	if c.quiet == 0 {
+		end = end.Add(-readAhead)
+	}
+	sleepUntil(ctx, end)
 	c.counts, c.err = counter.End()
 	c.over = time.Since(began)
 }
@@ -80,7 +89,10 @@ func (c *tally) settle(t *results.Trial) {
 		t.Missing = append(t.Missing, results.Missing{Figure: figure, Reason: reason})
 		return
 	}
-	requests := float64(t.Load.Requests) * float64(c.over) / float64(t.Load.Elapsed)
+	requests := float64(t.Load.Requests)
+	if c.quiet == 0 {
+		requests *= float64(c.over) / float64(t.Load.Elapsed)
+	}
 	if requests == 0 {
 		return
 	}

@@ -99,6 +99,14 @@ func paired(warmUp, last time.Duration) []Trial {
 	return []Trial{twin, t, t, twin}
 }
 
+// observedPair is a try that counts system calls, of the twin and of the planted server.
+func observedPair(last time.Duration) []Trial {
+	t := Trial{Role: results.RoleObserved, WarmUp: 200 * time.Millisecond, Last: last}
+	twin := t
+	twin.Twin = true
+	return []Trial{twin, t}
+}
+
 // load is how the plant is loaded, in words.
 func (p *Plant) load() string {
 	s := p.Shape
@@ -132,7 +140,7 @@ func (p *Plant) time() (d time.Duration) {
 // What a trial takes beside its load, and what it takes to count system calls.
 const (
 	overhead  = 250 * time.Millisecond
-	observing = 2 * time.Second
+	observing = 2 * time.Second // silence, and switching the tracepoints off
 )
 
 // scenario is the plant as the runner knows it.

@@ -135,13 +135,13 @@ var Plants = []Plant{
 	{
 		Name: "calls", Server: "one getppid(2) more for each request", Flags: []string{"--plant-calls", "1"},
 		Shape: openLoop(2000, 16), Place: runner.Split,
-		Trials: []Trial{{Twin: true, Role: results.RoleObserved, WarmUp: 700 * ms, Last: time.Second}, {Role: results.RoleObserved, WarmUp: 700 * ms, Last: time.Second}},
+		Trials: observedPair(800 * ms),
 		Asks:   []Ask{difference("getppid", results.UnitEach, results.CompareAbsolute, withinEach, 1, calls("getppid"), "+1.00 of that name; "+byDefinition)},
 	},
 	{
 		Name: "calls-closed", Server: "one getppid(2) more for each request", Flags: []string{"--plant-calls", "1"},
 		Shape: closedLoop(16), Place: runner.One,
-		Trials: []Trial{{Twin: true, Role: results.RoleObserved, WarmUp: 700 * ms, Last: time.Second}, {Role: results.RoleObserved, WarmUp: 700 * ms, Last: time.Second}},
+		Trials: observedPair(800 * ms),
 		Asks:   []Ask{difference("getppid", results.UnitEach, results.CompareAbsolute, withinEach, 1, calls("getppid"), "+1.00 of that name; "+byDefinition)},
 	},
 	{
