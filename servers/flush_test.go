@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -105,8 +106,10 @@ func TestFlush(t *testing.T) {
 			want := pendingBytes(t, flushConn(t, c.reply, c.requests))
 			near, far := socketPair(t)
 			conn := flushConn(t, c.reply, c.requests)
-			got := make(chan []byte)
+			got, begin := make(chan []byte), make(chan struct{})
+			read := sync.OnceFunc(func() { close(begin) })
 			go func() {
+				<-begin // not before the socket was full
 				b, _ := io.ReadAll(socketReader(far)) // slow: it takes little at a time
 				got <- b
 			}()
@@ -120,6 +123,7 @@ func TestFlush(t *testing.T) {
 					t.Fatal(err)
 				case flushFull:
 					full++
+					read()
 					poll := []unix.PollFd{{Fd: int32(near), Events: unix.POLLOUT}}
 					if _, err := unix.Poll(poll, int(bound.Milliseconds())); err != nil && err != unix.EINTR {
 						t.Fatal(err)
@@ -135,6 +139,7 @@ func TestFlush(t *testing.T) {
 				}
 			}
 			unix.Close(near)
+			read()
 			if b := <-got; !bytes.Equal(b, want) {
 				t.Errorf("%d bytes arrived, not the %d of the replies", len(b), len(want))
 			}
