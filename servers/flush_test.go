@@ -109,7 +109,7 @@ func TestFlush(t *testing.T) {
 			got, begin := make(chan []byte), make(chan struct{})
 			read := sync.OnceFunc(func() { close(begin) })
 			go func() {
-				<-begin // not before the socket was full
+				<-begin                               // not before the socket was full
 				b, _ := io.ReadAll(socketReader(far)) // slow: it takes little at a time
 				got <- b
 			}()
