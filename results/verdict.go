@@ -12,10 +12,10 @@ type Kind string
 
 // The kinds of verdicts. Every cell that was tried has exactly one, the first that holds in this order:
 //
-//	erroneous        a trial failed; the server died; an answer was wrong (status, length, bytes, not HTTP); half of the rounds
-//	                 break Little's law; it did not run where its table says
-//	starved          a connection was never answered, though others were
-//	erroneous        answers were lost: connect, read, write, time-out
+//	erroneous        a trial failed; the server died; an answer was wrong (status, length, bytes, not HTTP); it did not run
+//	                 where its table says
+//	starved          a connection was never answered
+//	erroneous        answers were lost (connect, read, write, time-out), or half of the rounds break Little's law
 //	too noisy        in more than half of the rounds something else took the CPU, or who was busy could not be read, or the
 //	                 interval reaches too far: of server CPU ÷ generator CPU, from which the machine's own changes of speed fall
 //	                 out, farther than WideCost from the median; of an open loop's p99 farther than WideLatency
@@ -26,8 +26,9 @@ type Kind string
 //	idle-waiting     neither was busy: what limits is how they wait for each other, the architecture
 //
 // Busy is who used BusyLimit of the CPUs that it had, less what was taken from these, or whose busiest thread used as much of
-// one CPU. A wrong answer comes before a starved connection, because it makes every figure worthless, and a lost one behind
-// it, because connections that get no answer end in time-outs.
+// one CPU. A wrong answer comes before a starved connection, because it makes every figure worthless; a lost answer and a
+// broken law behind it, because they follow from it: a connection that gets no answer ends in a time-out, and one that is
+// served for a part of the time was not in flight for all of it.
 //
 // Where server and generator share their CPUs (placements one and shared) there is no saying who of them would have done more,
 // had it been alone. If they used up what they shared, throughput is set by the cost of both, and the verdict says whose
@@ -138,7 +139,7 @@ func (c *Cell) judgeAnswers(marks []Mark) (Kind, string) {
 			// A stall at the edge of one window: the others stand, and the median over them.
 		case m.Code == WarnStarved:
 			starved = append(starved, m.String())
-		case m.Code == WarnErrors && wrong.Total() == 0:
+		case m.Code == WarnErrors && wrong.Total() == 0, m.Code == WarnLittle:
 			lost = append(lost, m.String())
 		case Refuses(m.Code):
 			graver = append(graver, m.String())
