@@ -126,14 +126,6 @@ func (l *HistoryLine) column() string {
 	return "absolute"
 }
 
-// headline is what the values are.
-func (l *HistoryLine) headline() string {
-	if l.Relative {
-		return l.figure.Figure.Name + " ÷ " + ReferenceTarget
-	}
-	return l.figure.Figure.Name
-}
-
 // absoluteWords say what to think of a figure that is not held against the reference.
 func (l *HistoryLine) absoluteWords() string {
 	switch l.figure.Unit {
