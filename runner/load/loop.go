@@ -91,7 +91,9 @@ func (l *loop) run() {
 	if l.spec.Rate > 0 {
 		l.arrive = newArrivals(l.spec, l.index, l.begin-int64(l.spec.Quiet+l.spec.Warmup))
 	}
-	l.turn() // without a warm-up the window has begun
+	if l.turn() { // without a warm-up the window has begun; with one, only a run that was stopped is over
+		return
+	}
 	if l.conns[0].state == free {
 		l.start(&l.conns[0])
 	}
