@@ -2,6 +2,7 @@ package results
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -138,6 +139,9 @@ func doubtOf(c *Cell, f HistoryFigure) string {
 	s := c.soundness()
 	if s.ranked && (s.speed || !f.speed) {
 		return ""
+	}
+	if v, ok := c.Verdict(); ok && !v.Sound() {
+		return fmt.Sprintf("%s: %s", v.Kind, v.Reason)
 	}
 	for _, m := range c.Marks() {
 		if weigh(m.Code) != marks {
