@@ -177,7 +177,10 @@ func (c *Comparison) sort(rec *Record) []block {
 func (c *Comparison) block(rec *Record, trials []Trial) (b block, whole bool) {
 	for i := range trials {
 		if t := &trials[i]; t.Error != "" && c.Error == "" {
-			c.Error = t.Target + ": " + t.Error
+			c.Error = t.Error
+			if !strings.Contains(c.Error, t.Target) {
+				c.Error = t.Target + ": " + c.Error
+			}
 		}
 	}
 	if len(trials) != 2*rec.Run.Compare.Windows || slices.ContainsFunc(trials, func(t Trial) bool { return t.Error != "" }) {
@@ -258,13 +261,22 @@ func (c *Comparison) difference(i int, key, name string, f Figure, detail bool, 
 	d.A, d.B = math.Exp(center(a)), math.Exp(center(b))
 	d.Ratio = math.Exp(at.center)
 	if math.IsInf(at.half, 1) {
-		d.Why = fmt.Sprintf("%d blocks, and a verdict takes %d", at.n, MinBlocks)
+		d.Why = c.few(at.n)
 	} else {
 		lo, hi, least := math.Exp(at.center-at.half), math.Exp(at.center+at.half), math.Expm1(at.half)
 		d.Lo, d.Hi, d.CouldShow = &lo, &hi, &least
 	}
 	d.judge(f.Falls)
 	return d
+}
+
+// few says why there is no interval.
+func (c *Comparison) few(blocks int) string {
+	why := fmt.Sprintf("%d blocks, and a verdict takes %d", blocks, MinBlocks)
+	if c.Dropped > 0 {
+		why += fmt.Sprintf("; %d more were dropped", c.Dropped)
+	}
+	return why
 }
 
 func center(values []float64) float64 {

@@ -215,14 +215,14 @@ func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, b
 // ballast is what a core is told to burn with each request, in nanoseconds.
 func ballast(flags []string) (float64, error) {
 	for i, f := range flags {
-		value, ok := strings.CutPrefix(strings.TrimPrefix(f, "-"), "-ballast")
-		if !ok {
+		name, value, given := strings.Cut(f, "=")
+		if name != "--ballast" && name != "-ballast" {
 			continue
 		}
-		if value == "" && i+1 < len(flags) {
-			value = "=" + flags[i+1]
+		if !given && i+1 < len(flags) {
+			value = flags[i+1]
 		}
-		d, err := time.ParseDuration(strings.TrimPrefix(value, "="))
+		d, err := time.ParseDuration(value)
 		if err != nil {
 			return 0, fmt.Errorf("--ballast: %w", err)
 		}
@@ -285,7 +285,11 @@ func (c *CompareCmd) verdict(ctx context.Context, found *results.Comparison) err
 	case ctx.Err() != nil:
 		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d blocks: they are recorded, nothing is left running", found.Blocks)}
 	case cpu.Verdict == results.NoVerdict:
-		return exitError{exitWrong, "no verdict: " + cpu.Why + "; give it more time with --max"}
+		what := "no verdict: " + cpu.Why
+		if found.LeftOut > 0 {
+			what += fmt.Sprintf(", as something else took the CPU in %d of %d windows: end what else runs", found.LeftOut, found.Windows)
+		}
+		return exitError{exitWrong, what + "; give it more time with --max"}
 	}
 	if c.FailIfWorse == 0 {
 		return nil
