@@ -23,8 +23,7 @@ type gauge struct {
 	mu          sync.Mutex
 	begun       time.Time
 	ended       time.Time
-	seated      time.Time     // when the machine was read first, last of all that is read at the begin
-	machineOver time.Duration // until it was read again, first of all at the end; 0: begun and ended hold
+	machineOver time.Duration // over which the machine was read: last of all at the begin, and first at the end; 0: from begun to ended
 	before      target.Stats
 	gotStats    bool
 	serverUsage results.Usage
@@ -81,7 +80,6 @@ func (g *gauge) begin(ctx context.Context) {
 			g.lack(p.figure, err.Error())
 		}
 	}
-	g.seated = time.Now()
 }
 
 func (g *gauge) end(ctx context.Context) {
@@ -89,7 +87,7 @@ func (g *gauge) end(ctx context.Context) {
 	defer g.mu.Unlock()
 	var missing, more, most []results.Missing
 	g.machineUse, most = g.machine.End(0) // at once, with the clocks of its own: what the others read takes them time
-	g.machineOver = time.Since(g.seated)
+	g.machineOver = g.machine.Over()
 	g.clientUsage, more = g.client.End() // before the server: it is the one that ends soon
 	g.serverUsage, missing = g.server.End()
 	g.ended = time.Now()

@@ -18,6 +18,7 @@ type Machine struct {
 	seats     []Seat
 	ksoftirqd map[int]int // CPU → pid of the kernel's thread, found at the first Begin
 	began     machineReading
+	over      time.Duration // of the last window
 }
 
 // Seat is a set of CPUs, and the processes that were pinned to them.
@@ -81,15 +82,16 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 	if err != nil {
 		return results.Machine{}, []results.Missing{{Figure: "machine", Reason: err.Error()}}
 	}
+	m.over = now.at.Sub(m.began.at)
 	var seated time.Duration
 	var seats []results.Seat
 	for i, s := range m.seats {
-		seat, used := m.began.seats[i].since(now.seats[i], s, now.at.Sub(m.began.at))
+		seat, used := m.began.seats[i].since(now.seats[i], s, m.over)
 		seats, seated = append(seats, seat), seated+used
 	}
 	// The kernel now and then books half a second of busy ticks more than there was time: what was not idle bounds them.
 	idle := max(0, now.idle-m.began.idle) // the kernel's idle time may step back by a tick
-	busy := min(now.busy-m.began.busy, time.Duration(now.cpus)*now.at.Sub(m.began.at)-idle)
+	busy := min(now.busy-m.began.busy, time.Duration(now.cpus)*m.over-idle)
 	d := results.Machine{
 		Steal:   now.steal - m.began.steal,
 		Idle:    idle,
@@ -103,6 +105,9 @@ func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
 	d.KSoftIRQd = now.ksoftirqd - m.began.ksoftirqd
 	return d, nil
 }
+
+// Over is how long the window was that End closed last.
+func (m *Machine) Over() time.Duration { return m.over }
 
 // since is what the seat did from r to now, and what its processes used.
 func (r seatReading) since(now seatReading, s Seat, window time.Duration) (results.Seat, time.Duration) {
