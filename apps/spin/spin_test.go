@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -35,13 +36,12 @@ func TestBurnCostsWhatItSays(t *testing.T) {
 	}
 }
 
-// measure returns the nanoseconds of CPU time of one spin of d, in the fastest of several series.
+// measure returns the nanoseconds of CPU time of one spin of d, in the median of several series.
 func measure(t testing.TB, rate Rate, d time.Duration) float64 {
-	const series = 10
 	n := max(1, int(2*sampleTime/d))
 	turns := rate.Turns(d)
-	fastest := time.Duration(math.MaxInt64)
-	for range series {
+	var series [11]time.Duration
+	for i := range series {
 		begin, err := threadTime()
 		if err != nil {
 			t.Fatal(err)
@@ -53,9 +53,10 @@ func measure(t testing.TB, rate Rate, d time.Duration) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fastest = min(fastest, end-begin)
+		series[i] = end - begin
 	}
-	return float64(fastest) / float64(n)
+	slices.Sort(series[:])
+	return float64(series[len(series)/2]) / float64(n)
 }
 
 func TestTurns(t *testing.T) {

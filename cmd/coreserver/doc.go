@@ -34,8 +34,7 @@
 //
 //	"ballast":{"request_ns":200,"every":10,"spin_ns":2000,"turns":1556,"turn_ns":1.2853,"check_ns":1.2853}
 //
-// turn_ns is the cost of a turn, the least that was seen, and check_ns that of a second calibration; where they differ the
-// machine is not steady. A machine that changes its speed later changes the cost of the turns with that of all else. raw
+// turn_ns is the cost of a turn, and check_ns what a second calibration says; where they differ the machine is not steady. A machine that changes its speed later changes the cost of the turns with that of all else. raw
 // has no routes, and takes no ballast.
 //
 // With --app planted, flags that begin with --plant- have /planted answer late, never or wrongly, or cost more: the table
