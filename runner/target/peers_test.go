@@ -228,6 +228,45 @@ func TestPeersHold(t *testing.T) {
 	}
 }
 
+// TestPeersLeave has many clients leave while their requests wait, with another behind each: whoever comes then is served.
+func TestPeersLeave(t *testing.T) {
+	env := peerEnv(t)
+	const clients = 512
+	for _, name := range peerNames() {
+		s, err := Parse(name, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Lacks("GET", "/delay/50") != "" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			p := launched(t, s, Options{Workers: 1})
+			var left []net.Conn
+			for range clients {
+				c, err := net.Dial("tcp4", p.Addr())
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Write([]byte("GET /delay/50 HTTP/1.1\r\nHost: h\r\n\r\nGET /json HTTP/1.1\r\nHost: h\r\n\r\n"))
+				left = append(left, c)
+			}
+			for _, c := range left {
+				c.(*net.TCPConn).SetLinger(0) // a reset, so that writing to it fails
+				c.Close()
+			}
+			// The first is answered after those that are left have been seen to.
+			for _, path := range []string{"/delay/100", "/plaintext"} {
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+				if _, err := Verify(ctx, p.Addr(), Exchange{Path: path, Expect: Expect{Status: 200}}); err != nil {
+					t.Error(err)
+				}
+				cancel()
+			}
+		})
+	}
+}
+
 // TestPeersClose asks for the end of the connection, as the scenario churn does, and for an answer that no socket takes at
 // once.
 func TestPeersClose(t *testing.T) {

@@ -6,5 +6,8 @@
 // configured instead, which the lab shows beside its figures; --list prints their names. It logs no access, writes
 // errors to standard error, and ends by SIGTERM.
 //
+// That all are in one binary costs each some memory that it would not need alone: about 9 MiB at rest beside the 7 MiB of
+// a program with net/http only.
+//
 // A peer is one file and one line of the table in peer.go.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -39,18 +40,28 @@ var netpollPeer = peer{
 	},
 }
 
-// serveNetpoll answers every whole request that has arrived, with one flush. netpoll calls it as long as there is
-// something to read, so that it waits for the rest of one that is not whole.
+// serveNetpoll is called by netpoll again and again as long as there is something to read, and it ignores errors: whoever
+// neither reads nor closes spins.
 func serveNetpoll(_ context.Context, c netpoll.Connection) error {
+	closes, err := answerArrived(c)
+	if closes || err != nil {
+		return errors.Join(err, c.Close())
+	}
+	return nil
+}
+
+// answerArrived answers every whole request that has arrived, with one flush, and waits for the rest of one that is not
+// whole.
+func answerArrived(c netpoll.Connection) (closes bool, err error) {
 	in := c.Reader()
 	b, err := in.Peek(in.Len())
 	if err != nil {
-		return err
+		return false, err
 	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	w := pending{out: c.Writer(), b: (*buffer)[:0]}
-	read, closes := 0, false
+	read := 0
 	var r wire.Request
 	for read < len(b) && !closes {
 		n, err := wire.Read(b[read:], &r)
@@ -64,23 +75,21 @@ func serveNetpoll(_ context.Context, c netpoll.Connection) error {
 		read += n
 		closes = r.Close
 		if err := w.answer(&r); err != nil {
-			return err
+			return false, err
 		}
 	}
 	*buffer = w.b
-	switch err := w.flush(); {
-	case err != nil:
-		return err
-	case closes:
-		return c.Close()
-	case read == 0:
+	if err := w.flush(); err != nil || closes {
+		return closes, err
+	}
+	if read == 0 {
 		_, err := in.Peek(len(b) + 1)
-		return err
+		return false, err
 	}
 	if err := in.Skip(read); err != nil {
-		return err
+		return false, err
 	}
-	return in.Release()
+	return false, in.Release()
 }
 
 // buffers are for answers until they are written, one for each goroutine that writes.
