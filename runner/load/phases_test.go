@@ -111,25 +111,26 @@ func TestABurstBeyondTheServer(t *testing.T) {
 		u.write(good)
 	})
 	s := p.spec()
-	s.Connections, s.Timeout, s.Duration = 4, 2*time.Second, 0
-	s.Phases = []Phase{{"before", 200, 300 * time.Millisecond}, {"burst", 1000, 500 * time.Millisecond}, {"after", 100, time.Second}}
+	// On a crowded machine the server does half of what it should: the time afterwards is enough for that too.
+	s.Connections, s.Timeout, s.Duration = 4, 20*time.Second, 0
+	s.Phases = []Phase{{"before", 200, 300 * time.Millisecond}, {"burst", 1000, 500 * time.Millisecond}, {"after", 50, 3 * time.Second}}
 	r := run(t, s)
 	accounted(t, r)
-	if len(r.Phases) != 3 || len(r.Slices) != 36 || r.Slices[35].Begin != 1750*time.Millisecond {
+	if len(r.Phases) != 3 || len(r.Slices) != 76 || r.Slices[75].Begin != 3750*time.Millisecond {
 		t.Fatalf("%d phases, %d slices", len(r.Phases), len(r.Slices))
 	}
 	before, burst, after := r.Phases[0], r.Phases[1], r.Phases[2]
 	for _, d := range []struct {
 		got  uint64
 		want uint64
-	}{{before.Due, 60}, {burst.Due, 500}, {after.Due, 100}} {
+	}{{before.Due, 60}, {burst.Due, 500}, {after.Due, 150}} {
 		// A window that a crowded machine begins late lacks what was due before.
 		if d.got > d.want || d.got < d.want/2 {
 			t.Errorf("%d due, want %d", d.got, d.want)
 		}
 	}
 	if r.Errors.Total() != 0 || burst.Answered != burst.Due {
-		t.Errorf("errors %+v, %d of %d answered: nobody waits for two seconds", r.Errors, burst.Answered, burst.Due)
+		t.Errorf("errors %+v, %d of %d answered: nobody waits for twenty seconds", r.Errors, burst.Answered, burst.Due)
 	}
 	// The server answers 250 in the burst's half second, and the last of the burst waits for the other half of it.
 	if burst.Served > 300 || burst.Latency.Max < 400*time.Millisecond || before.Latency.P50 > burst.Latency.P50 {
