@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"corelab/results"
@@ -25,9 +26,13 @@ const (
 	CompareFirst = 100 * time.Millisecond
 )
 
-// compareReserve is kept of the time for stopping the servers of the last block, the report, and a block that takes longer
-// than those before.
-const compareReserve = 400 * time.Millisecond
+// What is kept of the time. A block that is still under way compareCut before the end is killed, and counts for nothing; it
+// takes the rest to be rid of its processes. So that this is rare, a block is begun only where one as long as most ends
+// compareSlack earlier.
+const (
+	compareCut   = 500 * time.Millisecond
+	compareSlack = 200 * time.Millisecond
+)
 
 // Comparison holds two targets of a [Bay], which it names, against each other in one case.
 type Comparison struct {
@@ -45,8 +50,8 @@ type Comparison struct {
 	rng      *rand.Rand
 	rec      results.Record // what was recorded so far
 	position int
-	longest  time.Duration // block so far
-	half     string        // what the progress says of the width
+	took     []time.Duration // by the blocks so far
+	half     string          // what the progress says of the width
 }
 
 // Measure runs blocks until the intervals are narrow enough, the time is up, ctx ends, or a side fails, and closes the
@@ -56,7 +61,7 @@ func (c *Comparison) Measure(ctx context.Context) (results.End, error) {
 	c.rng = rand.New(rand.NewPCG(c.Run.Seed, 0x636f6d70617265))
 	c.rec = results.Record{Run: c.Run}
 	c.rec.End = &results.End{} // so that it counts as ended: interrupted is said below
-	own, cancel := context.WithDeadline(ctx, c.Began.Add(c.Asked.Max-compareReserve/2))
+	own, cancel := context.WithDeadline(ctx, c.Began.Add(c.Asked.Max-compareCut))
 	defer cancel()
 	var writeErr error
 	for n := 1; own.Err() == nil && writeErr == nil && c.fits(); n++ {
@@ -66,7 +71,7 @@ func (c *Comparison) Measure(ctx context.Context) (results.End, error) {
 		if own.Err() != nil {
 			break // cut short: it is no block
 		}
-		c.longest = max(c.longest, c.Now().Sub(began))
+		c.took = append(c.took, c.Now().Sub(began))
 		writeErr = c.keep(trials)
 		if failed || writeErr != nil || c.precise() {
 			break
@@ -77,9 +82,13 @@ func (c *Comparison) Measure(ctx context.Context) (results.End, error) {
 	return end, errors.Join(writeErr, c.Record.End(end))
 }
 
-// fits reports whether one more block ends within the time, if it takes as long as the longest so far.
+// fits reports whether one more block ends within the time, if it takes as long as the median of those so far.
 func (c *Comparison) fits() bool {
-	return c.Now().Sub(c.Began)+c.longest+compareReserve <= c.Asked.Max
+	var block time.Duration
+	if n := len(c.took); n > 0 {
+		block = slices.Sorted(slices.Values(c.took))[n/2]
+	}
+	return c.Now().Sub(c.Began)+block+compareSlack+compareCut <= c.Asked.Max
 }
 
 // keep records a block. A window is short, so the record is written between the blocks and not while one is measured.

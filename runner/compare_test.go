@@ -47,15 +47,21 @@ func TestCompareOrder(t *testing.T) {
 // TestCompareFits never begins a block that would end after the time.
 func TestCompareFits(t *testing.T) {
 	began := time.Unix(0, 0)
+	const block = 1500 * time.Millisecond
 	for _, tt := range []struct {
-		passed, longest time.Duration
-		want            bool
+		passed time.Duration
+		took   []time.Duration
+		want   bool
 	}{
-		{0, 0, true}, {28 * time.Second, 1500 * time.Millisecond, true}, {28500 * time.Millisecond, 1500 * time.Millisecond, false}, {31 * time.Second, 0, false},
+		{0, nil, true},
+		{27500 * time.Millisecond, []time.Duration{block, block, block}, true},
+		{28 * time.Second, []time.Duration{block, block, block}, false},
+		{20 * time.Second, []time.Duration{block, 20 * block, block}, true}, // one that took long need not again
+		{29400 * time.Millisecond, nil, false},
 	} {
-		c := &Comparison{Began: began, Asked: results.Compare{Max: 30 * time.Second}, longest: tt.longest, Now: func() time.Time { return began.Add(tt.passed) }}
+		c := &Comparison{Began: began, Asked: results.Compare{Max: 30 * time.Second}, took: tt.took, Now: func() time.Time { return began.Add(tt.passed) }}
 		if c.fits() != tt.want {
-			t.Errorf("%v, blocks of %v: %v", tt.passed, tt.longest, !tt.want)
+			t.Errorf("%v, blocks of %v: %v", tt.passed, tt.took, !tt.want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type contestant struct {
 // block measures one. What a side did wrong is the Error of its trial, and failed is true.
 func (c *Comparison) block(ctx context.Context, number int) (trials []results.Trial, failed bool) {
 	d := &duel{Comparison: c, number: number, sides: [2]contestant{{name: c.A}, {name: c.B}}}
-	defer d.stop()
+	defer func() { d.stop(ctx) }()
 	which, err := d.run(ctx)
 	if err == nil || ctx.Err() != nil {
 		return d.trials, false
@@ -203,8 +203,13 @@ func (d *duel) warn(t *results.Trial, which int) {
 	warnPlacement(t, "server", t.Server, probe.CPUList(d.place.Server))
 }
 
-// stop leaves nothing behind. A server that cannot be stopped is said where it can be: the next block would be disturbed.
-func (d *duel) stop() {
+// stop leaves nothing behind; where ctx has ended the time is up, and nobody is asked twice. A server that cannot be stopped
+// is said: the next block would be disturbed.
+func (d *duel) stop(ctx context.Context) {
+	grace := stopGrace
+	if ctx.Err() != nil {
+		grace = 0
+	}
 	if d.feeder != nil {
 		d.feeder.close()
 	}
@@ -215,7 +220,7 @@ func (d *duel) stop() {
 				stopped <- nil
 				return
 			}
-			stopped <- s.server.Stop(stopGrace)
+			stopped <- s.server.Stop(grace)
 		}()
 	}
 	for range d.sides {
