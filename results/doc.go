@@ -11,8 +11,9 @@
 //
 // A [Figure] takes one number from a trial, or says why there is none. A [Cell] is the trials of one target in one case, a
 // round each; an [Estimate] is their median with its interval, and [Paired] that of a ratio taken round by round. [Check]
-// finds what a trial's own figures say against it: Little's law, errors, starved connections, a generator at its limit.
-// Warnings are data: a row that has one says so, and one that [Refuses] is never ranked.
+// finds what a trial's own figures say against it: Little's law, errors, starved connections, a generator at its limit, others
+// on its CPUs. Warnings are data: a row that has one says so. Of all of them a [Verdict] is made, one for each cell: what
+// limited it, or why it is refused; [Kind] has the rules. Only sound cells are ranked.
 //
 // A [History] is one [Figure] over many records: runs of different machines or loads never stand in one line, and a change is
 // flagged only beyond the noise between runs.

@@ -30,7 +30,7 @@ func (t *loadTable) facts(fallback []Noise) []string {
 	if len(first.Command) > 0 {
 		facts = append(facts, "the first load: "+shellquote.Join(first.Command...))
 	}
-	facts = append(facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), fallback))
+	facts = append(facts, t.roundsLine(), t.leftOutLine(), noiseLine(t.noise(), fallback), t.seconds)
 	if b := t.biased(); b > 0 {
 		facts = append(facts, fmt.Sprintf("an A/A difference is proven, which there is not: differences up to %.1f %% count as not proven", 100*b))
 	}

@@ -40,6 +40,24 @@ func secondGrid(run *Run, scenario, name string, cells []*Cell) *grid {
 	return g
 }
 
+// secondsLine says where two generators were held against each other: in the table of k, or elsewhere in the run.
+func secondsLine(k Key, cells []*Cell) string {
+	elsewhere := ""
+	for _, c := range cells {
+		switch {
+		case c.Role != RoleSecond || c.Generator == "":
+		case c.Scenario == k.Scenario && c.Case == k.Case && c.Placement == k.Placement && c.Loop == k.Loop && c.Generator != k.Generator:
+			return fmt.Sprintf("two generators: %s is held against %s below", c.Generator, k.Generator)
+		case elsewhere == "":
+			elsewhere = "; in " + strings.TrimSpace(c.Scenario+" "+c.Case)
+		}
+	}
+	if elsewhere == "" {
+		return "two generators: not held against each other in this run"
+	}
+	return "two generators: not held against each other here" + elsewhere
+}
+
 // secondTo reports whether c is the same cell as first by another generator.
 func (c *Cell) secondTo(first *Cell) bool {
 	return c.Role == RoleSecond && c.Generator != "" && c.Target == first.Target && c.Scenario == first.Scenario && c.Case == first.Case &&

@@ -23,6 +23,7 @@ type loadTable struct {
 	limit     *Cell
 	sameRate  bool // an open loop that offers each target the same
 	floor     map[string][]Noise
+	seconds   string // by which cells of the run two generators were held against each other
 	grid      *grid
 }
 
@@ -60,6 +61,7 @@ func newLoadTable(run *Run, k Key, cells []*Cell) *loadTable {
 			t.limit = row.cell
 		}
 	}
+	t.seconds = secondsLine(k, cells)
 	t.sameRate = t.key.Loop != LoopOpen || t.ratesAgree()
 	for _, f := range []Figure{CPUShare, ServerCPU, Throughput, P99} {
 		t.floor[f.Unit] = NoiseFloor(cells, k, f)
