@@ -70,7 +70,7 @@ func (c *DoctorCmd) Run() error {
 
 func (c *DoctorCmd) examine(ctx context.Context) []finding {
 	host := probe.Host()
-	found := []finding{c.cores(ctx)}
+	found := []finding{c.cores(ctx), c.peers(ctx)}
 	found = append(found, tools()...)
 	found = append(found, cpus(), files(host.OpenFiles), calls(), steal(), virtual(host))
 	return append(found, kernel(os.ReadFile)...)
@@ -85,6 +85,37 @@ func (c *DoctorCmd) cores(ctx context.Context) finding {
 		}
 	}
 	return finding{"coreserver", prevents, err.Error(), "make build"}
+}
+
+// peers are the servers of the field, of which each can be missing.
+func (c *DoctorCmd) peers(ctx context.Context) finding {
+	path, err := findCoreserver(ctx, c.Coreserver)
+	if err != nil {
+		path = "" // then only those beside this program are found
+	}
+	env, err := target.NewEnv(ctx, path)
+	if err != nil {
+		return finding{"peers", limits, err.Error(), "make build"}
+	}
+	return peersFinding(env.List())
+}
+
+func peersFinding(list []target.Known) finding {
+	var have, missing []string
+	for _, k := range list {
+		switch {
+		case k.Kind != target.KindPeer:
+		case k.Missing == "":
+			have = append(have, k.Name)
+		default:
+			missing = append(missing, k.Name)
+		}
+	}
+	text := fmt.Sprintf("%d to measure against: %s", len(have), strings.Join(have, ", "))
+	if missing == nil {
+		return finding{Name: "peers", State: fine, Text: text}
+	}
+	return finding{"peers", limits, text + "; missing: " + strings.Join(missing, ", "), "make tools build; \"corelab list\" says what each of them needs"}
 }
 
 // tools are the programs of others; everything else runs without them.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"corelab/runner/target"
 )
 
 func TestKernelSettings(t *testing.T) {
@@ -61,5 +63,16 @@ func TestPrintFindings(t *testing.T) {
 	}
 	if got := b.String(); !strings.Contains(got, "→ apt-get install wrk") || strings.Contains(got, "never shown") {
 		t.Error(got)
+	}
+}
+
+func TestPeersFinding(t *testing.T) {
+	list := []target.Known{{Name: "reactor", Kind: target.KindCore}, {Name: "nginx", Kind: target.KindPeer}, {Name: "gnet", Kind: target.KindPeer}}
+	if f := peersFinding(list); f.State != fine || f.Text != "2 to measure against: nginx, gnet" {
+		t.Errorf("%+v", f)
+	}
+	list[2].Missing = "gnet is not built"
+	if f := peersFinding(list); f.State != limits || f.Text != "1 to measure against: nginx; missing: gnet" || f.Do == "" {
+		t.Errorf("%+v", f)
 	}
 }

@@ -387,3 +387,24 @@ func TestPeerConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestEnvFindsPeerserver has it beside coreserver, as make build puts them.
+func TestEnvFindsPeerserver(t *testing.T) {
+	t.Setenv(coreserverEnv, "1")
+	dir := t.TempDir()
+	core, want := filepath.Join(dir, "coreserver"), filepath.Join(dir, peerserver)
+	if err := os.Symlink(os.Args[0], core); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range []bool{false, true} {
+		if there {
+			if err := os.WriteFile(want, nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		env, err := NewEnv(t.Context(), core)
+		if err != nil || (env.Peerserver == want) != there || !there && env.Peerserver != "" {
+			t.Errorf("found %q, %v", env.Peerserver, err)
+		}
+	}
+}
