@@ -201,7 +201,7 @@ func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, b
 		}
 	}
 	run := results.Run{Started: began, Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Max),
-		Host: probe.Host(), Scenarios: plan.Scenarios(), Targets: targets, Compare: &asked}
+		Host: probe.Host(), Scenarios: []results.Scenario{question(cell)}, Targets: targets, Compare: &asked}
 	w, err := newRecord(c.Out, "compare", run)
 	if err != nil {
 		return err
@@ -210,6 +210,17 @@ func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, b
 		Record: w, Progress: progress(), Began: began, Now: time.Now}
 	_, runErr := m.Measure(ctx)
 	return errors.Join(runErr, c.conclude(ctx, w.Dir()))
+}
+
+// question is the scenario as it is asked here: of one case alone.
+func question(cell runner.Cell) results.Scenario {
+	one := *cell.Scenario
+	one.Load, one.Request, one.Vary = cell.Case.Shape, cell.Case.Request, runner.Vary{}
+	var cases []string
+	if cell.Case.Name != "" {
+		cases = []string{cell.Case.Name}
+	}
+	return one.Record(cases)
 }
 
 // ballast is what a core is told to burn with each request, in nanoseconds.
