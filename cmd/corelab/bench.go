@@ -43,6 +43,11 @@ type BenchCmd struct {
 	JSON       bool     `help:"Print the whole record as JSON instead of the tables."`
 	Coreserver string   `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
 
+	Resume string `placeholder:"DIR" help:"Go on with the run in this folder, which was interrupted or killed, where it stopped: its record has the options and the order. Its budget counts what was used. Give it in the folder where the run was started."`
+	Force  bool   `help:"With --resume: even on another machine, with another commit of corelab, or other targets or scenarios. The report says so."`
+
+	past *past // what --resume goes on with
+
 	Request      string        `placeholder:"'METHOD PATH'" help:"Ask this instead of the scenario's request."`
 	Header       []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header of that request. May be repeated."`
 	Body         string        `placeholder:"TEXT|@FILE" help:"The body of that request."`
@@ -72,11 +77,21 @@ func (c *BenchCmd) Run() error {
 	// The context ends at the first signal; the ones that follow do nothing: what is left to do is bounded.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := c.bench(ctx)
+	err := c.begin(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return exitError{exitInterrupted, "interrupted before anything was measured"}
 	}
 	return err
+}
+
+func (c *BenchCmd) begin(ctx context.Context) error {
+	switch {
+	case c.Resume != "":
+		return c.resume(ctx)
+	case c.Force:
+		return errors.New("--force is for --resume, which refuses to go on with a run that is not the same any more")
+	}
+	return c.bench(ctx)
 }
 
 func (c *BenchCmd) bench(ctx context.Context) error {
@@ -96,6 +111,11 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	f, err := newField(ctx, env, c.Cores, c.Target)
 	if err != nil {
 		return err
+	}
+	if c.past != nil {
+		if err := c.past.only(f); err != nil {
+			return err
+		}
 	}
 	callsErr, hardwareErr := probe.CallsAvailable(), probe.HardwareAvailable()
 	ask := c.ask(callsErr == nil, hardwareErr == nil)
@@ -234,22 +254,36 @@ func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools 
 	for i := range targets {
 		targets[i].Command = nearby(targets[i].Command)
 	}
-	w, err := c.record(results.Run{
+	w, rest, used, err := c.open(results.Run{
 		Started: time.Now(), Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Budget),
 		Host: probe.Host(), Tools: tools, Missing: missing, Scenarios: p.Scenarios(), Targets: targets,
-	})
+	}, p)
 	if err != nil {
 		return err
 	}
 	bay.Keep = w.Raw
-	steps := p.Steps()
+	bay.Recall(rest.Done)
 	outcome := &outcomes{Lab: bay, cells: map[string]bool{}}
+	for _, d := range rest.Done {
+		outcome.note(d.Step, d.Trial)
+	}
 	b := &runner.Bench{
-		Steps: steps, Skipped: p.Skipped(), Lab: outcome, Record: w, Progress: progress(),
-		Budget: time.Duration(c.Budget), Rescue: os.Stderr, Now: time.Now,
+		Steps: rest.Steps, Skipped: rest.Skipped, Lab: outcome, Record: w, Progress: progress(),
+		Budget: time.Duration(c.Budget), Done: len(rest.Done), Used: used, Rescue: os.Stderr, Now: time.Now,
 	}
 	end, runErr := b.Run(ctx)
 	return errors.Join(runErr, c.conclude(w.Dir(), end, outcome))
+}
+
+// open returns the record to write, a new one or that of the run to go on with, what there is to do for it, and the time
+// that was used before.
+func (c *BenchCmd) open(run results.Run, p *runner.Plan) (*results.Writer, *runner.Rest, time.Duration, error) {
+	if c.past == nil {
+		w, err := c.record(run)
+		return w, &runner.Rest{Steps: p.Steps(), Skipped: p.Skipped()}, 0, err
+	}
+	rest, err := c.past.open(run, p)
+	return c.past.w, rest, c.past.rec.Used(), err
 }
 
 // nearby names a program below this folder as one types it here: a record should repeat elsewhere, and not tell where it lay.
@@ -302,10 +336,14 @@ type outcomes struct {
 func (o *outcomes) Trial(ctx context.Context, s runner.Step) results.Trial {
 	t := o.Lab.Trial(ctx, s)
 	if ctx.Err() == nil {
-		key := strings.Join([]string{t.Scenario, t.Case, t.Target, t.Role, string(s.Generator)}, " ")
-		o.cells[key] = o.cells[key] || sound(s, t)
+		o.note(s, t)
 	}
 	return t
+}
+
+func (o *outcomes) note(s runner.Step, t results.Trial) {
+	key := strings.Join([]string{t.Scenario, t.Case, t.Target, t.Role, string(s.Generator)}, " ")
+	o.cells[key] = o.cells[key] || sound(s, t)
 }
 
 // sound says whether the trial found something out: a figure, or that a target cannot hold so many connections.
@@ -344,7 +382,7 @@ func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
 	case err != nil:
 		return err
 	case end.Interrupted:
-		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d trials: they are recorded and reported, nothing is left running", end.Trials)}
+		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d trials: they are recorded and reported, nothing is left running; \"corelab bench --resume %s\" goes on", end.Trials, dir)}
 	case failed > 0:
 		return exitError{exitWrong, fmt.Sprintf("%d of %d cells could not be measured, or had wrong answers: their rows say why", failed, len(o.cells))}
 	}

@@ -33,7 +33,7 @@ type cli struct {
 	Report   ReportCmd   `cmd:"" help:"Make the report of a recorded run again."`
 	History  HistoryCmd  `cmd:"" help:"Show a figure over all recorded runs, and which commit changed it."`
 
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	Version versionFlag `help:"Print the version and exit."`
 }
 
 const about = `A laboratory for server cores: the same HTTP service on interchangeable cores, next to nginx and your own server, under the same load.
@@ -51,8 +51,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	code := exitOK
 	exited := false
-	parser, err := kong.New(&cli{}, kong.Name("corelab"), kong.Description(about), kong.Vars{"version": version(), "figures": figureNames()},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(c int) { code, exited = c, true }))
+	parser, err := grammar(&cli{}, kong.Exit(func(c int) { code, exited = c, true }))
 	if err != nil {
 		panic("corelab: the command line cannot be built: " + err.Error())
 	}
@@ -72,6 +71,16 @@ func run(args []string) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// versionFlag prints the version. What that is takes git where the build did not stamp it: only who asks waits for that.
+type versionFlag bool
+
+// BeforeReset is called by kong where the flag is given.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	fmt.Fprintln(app.Stdout, version())
+	app.Exit(exitOK)
+	return nil
 }
 
 // version is what the binary was built from.
