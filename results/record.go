@@ -29,6 +29,7 @@ type Run struct {
 	Scenarios []Scenario        `json:"scenarios"`
 	Targets   []Target          `json:"targets"`
 	Compare   *Compare          `json:"compare,omitempty"` // of a comparison, whose Targets are A and B
+	Knee      *KneeAsked        `json:"knee,omitempty"`    // of corelab knee
 }
 
 // Compare is what a comparison was asked, and how it goes about it. Its trials are windows; a trial's Round is its block.
@@ -83,6 +84,7 @@ const (
 	RoleSecond   = "second"   // the same cell by a second generator, to hold them against each other
 	RoleObserved = "observed" // observed by something that slows it: system calls by name, profiles
 	RoleCompared = "compared" // a short window of a comparison, whose Machine is of the one CPU alone: no table but its own has it
+	RoleKnee     = "knee"     // an open loop at one of the rates that a knee search tries: no table but its own has it
 	RoleCeiling  = "ceiling"  // a short closed loop that finds the rate from which an open loop's load is taken
 )
 

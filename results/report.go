@@ -114,6 +114,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool
 	if len(names) == 0 {
 		d.add(paragraph("No trial of this scenario was made."))
 	}
+	if rec.Run.Knee != nil {
+		addKnees(d, rec)
+		return
+	}
 	if g := overloadGrid(rec, s, cells); g != nil {
 		d.add(g)
 		names = nil

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"corelab/results"
+	"corelab/runner"
+	"corelab/runner/probe"
+	"corelab/runner/target"
+	"corelab/scenarios"
+)
+
+// KneeCmd finds the highest rate at which the p99 of a target stays within a budget.
+type KneeCmd struct {
+	Targets []string `arg:"" name:"target" help:"What is searched: a core with flags ('pool --threads 16'), a peer, or your own server ('mine=./server --port {port}'). Several take turns."`
+
+	P99          Span          `name:"p99" default:"5ms" placeholder:"5ms" help:"The budget: 99 of 100 requests must be answered within this time from when they were due."`
+	Scenario     string        `default:"plaintext" placeholder:"NAME[:CASE]" help:"What is asked, on how many connections and where; where it has several cases one of them: payload:size=64KiB."`
+	Max          Span          `default:"1m" placeholder:"1m" help:"Time for each target."`
+	Precision    Percent       `default:"2.5%" placeholder:"2.5%" help:"How far apart the rate that passes and the one that fails may be."`
+	Window       Span          `default:"1s" placeholder:"1s" help:"Measured time of a trial; longer where the rate needs it for a p99, at most 10 s."`
+	Connections  int           `short:"c" placeholder:"N" help:"Connections, instead of the scenario's."`
+	Constant     bool          `help:"Evenly spaced instead of random arrivals."`
+	Placement    string        `enum:"one,split,shared" default:"split" help:"Server and generator: split (on disjoint CPUs), one (on one CPU), shared (both on all)."`
+	Workers      int           `placeholder:"N" help:"CPUs that each server is told to use; otherwise those that its placement gives it."`
+	Seed         uint64        `placeholder:"N" help:"Of the random arrivals; a new one if 0."`
+	Out          string        `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
+	JSON         bool          `help:"Print the knees as one line of JSON: for each target passes_at and fails_at (rates per second, 0: there is none), bound (fails, or generator: the knee is at passes_at or above), p99_ns, ceiling, confirmed, rates, trials, left_out. See results.Knee."`
+	Coreserver   string        `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
+	ReadyTimeout time.Duration `default:"10s" help:"How long a server may take until it accepts."`
+}
+
+// kneeWarmUp is loaded before the measured time of each trial.
+const kneeWarmUp = 200 * time.Millisecond
+
+// Run searches, and reports.
+func (c *KneeCmd) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := c.search(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exitError{exitInterrupted, "interrupted before anything was measured"}
+	}
+	return err
+}
+
+func (c *KneeCmd) search(ctx context.Context) error {
+	if c.P99 <= 0 || c.Window <= 0 || c.Max <= 0 {
+		return exitError{exitUsage, "--p99, --window and --max must be above 0"}
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64() >> 1
+	}
+	path, err := findCoreserver(ctx, c.Coreserver)
+	if err != nil {
+		return err
+	}
+	env, err := target.NewEnv(ctx, path)
+	if err != nil {
+		return err
+	}
+	f, err := newField(ctx, env, []string{"none"}, c.Targets)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(f)
+	if err != nil {
+		return err
+	}
+	return c.measure(ctx, f, plan)
+}
+
+// plan is one cell for each target, under an open loop whose rate the search sets.
+func (c *KneeCmd) plan(f *field) (*runner.Plan, error) {
+	name, kase, _ := strings.Cut(c.Scenario, ":")
+	list, err := runner.LoadScenarios(scenarios.Files, name)
+	if err != nil {
+		return nil, err
+	}
+	s := list[0]
+	names := s.CaseNames()
+	switch {
+	case kase != "" && !slices.Contains(names, kase):
+		return nil, fmt.Errorf("scenario %s has no case %q; there is %s", name, kase, strings.Join(names, ", "))
+	case s.Vary.Percent != nil:
+		kase = "" // the search chooses the rate
+	case kase == "" && len(names) > 1:
+		return nil, fmt.Errorf("scenario %s has several cases, name one of them: --scenario %s", name, strings.Join(prefixed(name+":", names), ", "))
+	}
+	s.AskRate(runner.Arrival(c.arrival()), c.Connections)
+	ask := runner.Ask{Rounds: 1, WarmUp: -1, Generator: runner.ByCorelab, Placement: runner.Placement(c.Placement), Seed: c.Seed}
+	if kase != "" {
+		ask.Cases = []string{kase}
+	}
+	plan, err := runner.NewPlan(list, f.entrants(), ask)
+	if err != nil {
+		return nil, err
+	}
+	return plan, c.refuse(plan)
+}
+
+func (c *KneeCmd) arrival() string {
+	if c.Constant {
+		return string(runner.Constant)
+	}
+	return string(runner.Poisson)
+}
+
+// refuse says why a target cannot take part.
+func (c *KneeCmd) refuse(plan *runner.Plan) error {
+	for _, cell := range plan.Skipped() {
+		return fmt.Errorf("%s cannot take part in %s: %s", cell.Target, c.Scenario, cell.Skipped)
+	}
+	return nil
+}
+
+// measure searches into a record, and reports what is in it.
+func (c *KneeCmd) measure(ctx context.Context, f *field, plan *runner.Plan) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "corelab-")
+	if err != nil {
+		return fmt.Errorf("make a folder for what servers write: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	targets, err := bay.Inspect(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if err := c.refuse(plan); err != nil {
+		return err
+	}
+	for i := range targets {
+		targets[i].Command = nearby(targets[i].Command)
+	}
+	asked := results.KneeAsked{P99: time.Duration(c.P99), Precision: float64(c.Precision), Max: time.Duration(c.Max), Window: time.Duration(c.Window)}
+	list := plan.Scenarios()
+	list[0].Question = fmt.Sprintf("What is the highest rate at which the p99 stays within %v?", asked.P99)
+	run := results.Run{Started: time.Now(), Command: os.Args, Commit: commit(), Seed: c.Seed, Budget: time.Duration(c.Max) * time.Duration(len(targets)),
+		Host: probe.Host(), Scenarios: list, Targets: targets, Knee: &asked}
+	w, err := newRecord(c.Out, "knee", run)
+	if err != nil {
+		return err
+	}
+	bay.Keep = w.Raw
+	h := &runner.KneeHunt{Lab: bay, Cells: plan.Cells(), Asked: asked, WarmUp: kneeWarmUp,
+		Record: &runner.Bench{Record: w, Progress: progress(), Rescue: os.Stderr, Now: time.Now}}
+	end, _, runErr := h.Run(ctx)
+	return errors.Join(runErr, c.conclude(w.Dir(), end))
+}
+
+// conclude writes the report, prints the knees and chooses the exit code.
+func (c *KneeCmd) conclude(dir string, end results.End) error {
+	reportErr := results.WriteReport(dir)
+	rec, err := results.Read(dir)
+	if err != nil {
+		return errors.Join(reportErr, err)
+	}
+	knees := results.Knees(rec)
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(kneeDocument{Folder: dir, P99: time.Duration(c.P99), Scenario: c.Scenario, Knees: knees})
+	} else {
+		_, err = fmt.Printf("%s\nrecord %s\n", results.KneeText(rec, plainWidth, false), dir)
+	}
+	if err = errors.Join(reportErr, err); err != nil {
+		return err
+	}
+	if end.Interrupted {
+		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d trials: they are recorded and reported, nothing is left running", end.Trials)}
+	}
+	var without []string
+	for _, k := range knees {
+		if k.Error != "" || k.Passes == 0 {
+			without = append(without, k.Target)
+		}
+	}
+	if without != nil {
+		return exitError{exitWrong, "no knee was found of " + strings.Join(without, ", ") + ": the table says why"}
+	}
+	return nil
+}
+
+// kneeDocument is what --json prints.
+type kneeDocument struct {
+	Folder   string         `json:"folder"`
+	P99      time.Duration  `json:"p99_budget_ns"`
+	Scenario string         `json:"scenario"`
+	Knees    []results.Knee `json:"knees"`
+}
