@@ -34,7 +34,9 @@ type Kind string
 // had it been alone. If they used up what they shared, throughput is set by the cost of both, and the verdict says whose
 // saving would have moved it: the server's, while SharedServerPart of what they used is its own, else the generator's.
 //
-// An open loop in which requests were sent late or not at all did not meet its rate, and is judged like a closed one.
+// An open loop in which requests were sent late or not at all (WarnLate) did not meet its rate, and is judged like a closed
+// one; only if nobody was busy and no more than MuchLate of them were, its rate was met, by and large, though its percentiles
+// are not ranked. One whose rate changes has rules of its own, see the tables of the scenario.
 //
 // The rounds in which something else took the CPU (WarnSteal) are left out of medians, ratios, intervals and the verdict's
 // figures; a pair is left out with either of its halves. They are told by what others used of the CPUs in use, never by the
@@ -65,6 +67,7 @@ const (
 	BusyLimit        = 0.90    // of its CPUs: who uses as much may be the limit
 	BusyTie          = 0.02    // closer than that nobody is the busier one
 	SharedServerPart = 1 / 3.0 // of the CPU that both used: from there on a saving of the server counts for throughput
+	MuchLate         = 0.05    // of what was due in an open loop: up to there it met its rate, if nobody was busy
 	WideCost         = 0.50    // how far the interval of the cost may reach from its median, as a part of it
 	WideLatency      = 2.00    // likewise that of an open loop's p99
 )
@@ -93,6 +96,10 @@ func (c *Cell) Verdict() (v Verdict, ok bool) {
 		return Verdict{}, false
 	}
 	v.LeftOut, v.Rounds = c.disturbed()
+	if slices.ContainsFunc(c.Trials, (*Trial).bursts) {
+		v.Kind, v.Reason = c.limitOfBursts()
+		return v, v.Kind != ""
+	}
 	marks := c.Marks()
 	for _, judge := range []func(*Cell, []Mark) (Kind, string){
 		(*Cell).judgeAnswers, (*Cell).judgeNoise, (*Cell).judgeLimit,
@@ -201,7 +208,23 @@ func (c *Cell) judgeLimit(marks []Mark) (Kind, string) {
 		return TooNoisy, behind + "who was busy is not known: " + why
 	}
 	kind, why := c.limitBy(server.Median, client.Median)
+	if behind != "" && kind == IdleWaiting {
+		if part := c.lateShare(); part <= MuchLate {
+			return RateBound, fmt.Sprintf("all but %.1f %% of what was due was sent in time", 100*part) + c.busyWords(", ")
+		}
+	}
 	return kind, behind + why
+}
+
+// lateShare is the part of all that was due in the cell that was sent late or not at all.
+func (c *Cell) lateShare() float64 {
+	var late, due uint64
+	for _, t := range c.Trials {
+		if t.Load != nil {
+			late, due = late+t.Load.Late+t.Load.Unsent, due+t.Load.Requests+t.Load.Unsent
+		}
+	}
+	return float64(late) / float64(max(due, 1))
 }
 
 // rateMet says so where an open loop offered what it should; behind says what kept it from that, as the begin of a reason.

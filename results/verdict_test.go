@@ -96,7 +96,11 @@ func TestCellVerdicts(t *testing.T) {
 		"an open loop of too slow a server": {busyCell(PlacementSplit, 0.97, 0.20, 6, late), ServerBound,
 			[]string{"not met in time", "server 97 %"}},
 		"of too slow a generator": {busyCell(PlacementSplit, 0.30, 0.98, 6, late), GeneratorBound, nil},
-		"of too few connections":  {busyCell(PlacementSplit, 0.30, 0.20, 6, late), IdleWaiting, nil},
+		"of a machine that wakes late": {busyCell(PlacementSplit, 0.30, 0.20, 6, func(i int, t *Trial) {
+			opened(i, t)
+			t.Load.Late = 300
+		}), RateBound, []string{"all but 3.0 %"}},
+		"of too few connections": {busyCell(PlacementSplit, 0.30, 0.20, 6, late), IdleWaiting, nil},
 		"a p99 that nobody knows": {busyCell(PlacementSplit, 0.30, 0.20, 6, func(i int, t *Trial) {
 			opened(i, t)
 			t.Load.Latency.P99 *= time.Duration(1 + 9*(i/4))
