@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -103,21 +104,31 @@ func (s *SelfTest) Count(verdict string) (n int) {
 	return n
 }
 
-// Failing names the lab's own checks with this verdict: "stall p99".
-func (s *SelfTest) Failing(verdict string) (names []string) {
+// Failing names the lab's own checks with one of these verdicts: "stall p99".
+func (s *SelfTest) Failing(verdicts ...string) (names []string) {
 	for i := range s.Checks {
-		if c := &s.Checks[i]; c.Verdict == verdict {
+		if c := &s.Checks[i]; slices.Contains(verdicts, c.Verdict) {
 			names = append(names, c.Plant+" "+c.Figure)
 		}
 	}
 	return names
 }
 
+// Unjudged names the plants of which something could not be judged, because the machine was busy.
+func (s *SelfTest) Unjudged() (plants []string) {
+	for i := range s.Checks {
+		if c := &s.Checks[i]; c.Verdict == CheckBusy && !slices.Contains(plants, c.Plant) {
+			plants = append(plants, c.Plant)
+		}
+	}
+	return plants
+}
+
 // Conclusion says in a sentence whether the lab can be believed on this machine.
 func (s *SelfTest) Conclusion() string {
 	judged := len(s.Checks) - s.Count(CheckBusy) - s.Count(CheckLacking)
 	var parts []string
-	switch wrong := append(s.Failing(CheckWrong), s.Failing(CheckSilent)...); {
+	switch wrong := s.Failing(CheckWrong, CheckSilent); {
 	case len(wrong) > 0:
 		parts = append(parts, fmt.Sprintf("the lab is WRONG in %d of %d figures: %s", len(wrong), judged, strings.Join(wrong, ", ")))
 	case judged == 0:
@@ -125,8 +136,8 @@ func (s *SelfTest) Conclusion() string {
 	default:
 		parts = append(parts, fmt.Sprintf("all %d figures that could be judged are right: what was planted is what the lab reported", judged))
 	}
-	if busy := s.Failing(CheckBusy); len(busy) > 0 {
-		parts = append(parts, fmt.Sprintf("%d could not be judged, the machine was busy in every try: %s", len(busy), strings.Join(busy, ", ")))
+	if n := s.Count(CheckBusy); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d could not be judged, the machine was busy in every try: see %s", n, strings.Join(s.Unjudged(), ", ")))
 	}
 	if n := s.Count(CheckLacking); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d cannot be had on this machine", n))
@@ -147,7 +158,8 @@ func (s *SelfTest) Terminal(width int, colour, formulas bool) string {
 
 func (s *SelfTest) document(formulas bool) *document {
 	d := &document{title: "corelab selftest " + s.Run}
-	d.add(paragraph(s.Conclusion() + "."))
+	said := s.Conclusion() + "."
+	d.add(paragraph(strings.ToUpper(said[:1]) + said[1:]))
 	if len(s.Checks) > 0 {
 		d.add(heading{2, "The lab against planted truths"})
 		d.add(s.own(formulas))

@@ -41,7 +41,7 @@ func Judge(rec *results.Record) results.SelfTest {
 		checks, _ := p.settle(tries)
 		s.Checks = append(s.Checks, checks...)
 		for _, t := range foreign {
-			s.Foreign = append(s.Foreign, p.judgeForeign(t, rec.Run.Seed)...)
+			s.Foreign = append(s.Foreign, p.judgeForeign(t, rec.Run.Seed, checks)...)
 		}
 	}
 	for _, m := range rec.Run.Missing {
@@ -188,8 +188,8 @@ func failure(t try) error {
 	return nil
 }
 
-// judgeForeign holds what another generator reports of the plant against the same truths.
-func (p *Plant) judgeForeign(trial *results.Trial, seed uint64) (checks []results.SelfCheck) {
+// judgeForeign holds what another generator reports of the plant against the same truths as the lab's own checks.
+func (p *Plant) judgeForeign(trial *results.Trial, seed uint64, own []results.SelfCheck) (checks []results.SelfCheck) {
 	if trial.Load == nil {
 		return nil
 	}
@@ -203,6 +203,8 @@ func (p *Plant) judgeForeign(trial *results.Trial, seed uint64) (checks []result
 		if a.Unit == results.UnitCount {
 			// What is in flight when its time is over may be one of the planted.
 			a.Compare, a.Tolerance = results.CompareRelative, foreignBy
+		} else if i < len(own) {
+			a.Truth = constant(own[i].Truth)
 		}
 		c := p.check(&a, try{[]*results.Trial{&t}, seed})
 		c.Generator, c.Load = t.Load.Generator, foreignLoad(t.Load)
@@ -211,6 +213,8 @@ func (p *Plant) judgeForeign(trial *results.Trial, seed uint64) (checks []result
 			c.Verdict = results.CheckSilent
 		case c.Found == nil:
 			c.Verdict = results.CheckLacking
+		case c.Verdict == results.CheckWrong && results.Disturbed(trial):
+			c.Verdict = results.CheckBusy
 		}
 		checks = append(checks, c)
 	}

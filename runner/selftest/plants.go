@@ -151,9 +151,9 @@ var Plants = []Plant{
 	},
 	{
 		Name: "mute", Server: "the first 16 connections that ask are never answered", Flags: []string{"--plant-mute", "16"},
-		Shape: closedLoop(64), Place: runner.Split, Trials: once(0, time.Second), Quick: true,
+		Shape: openLoop(1000, 64), Place: runner.Split, Trials: once(0, 800*ms), Quick: true,
 		Asks:    []Ask{starved(muted), verdict(results.Starved)},
-		Foreign: &Foreign{By: foreigners(), Last: time.Second},
+		Foreign: &Foreign{By: foreigners(), Last: 3 * time.Second}, // longer than their time-out
 	},
 	fault("wrong", "a wrong byte, the length right", "Body", func(e results.Errors) uint64 { return e.Body }),
 	fault("long", "a body that is a byte too long", "Length", func(e results.Errors) uint64 { return e.Length }),

@@ -19,6 +19,7 @@ type Bench struct {
 	Seed    uint64                    // of the Lab as well: by it the arrivals are known
 	Plants  []*Plant                  // in this order
 	Foreign bool                      // the other generators as well
+	Spare   time.Duration             // for repeating what others disturbed; 0: half of the estimated time
 	Append  func(results.Trial) error // writes a trial down before the next begins
 	Say     func(Progress)            // before each trial; nil says nothing
 
@@ -104,7 +105,10 @@ func Scenario(plants []*Plant) results.Scenario {
 // is that of a record that could not be written.
 func (b *Bench) Run(ctx context.Context) (trials int, err error) {
 	left := Estimate(b.Plants, b.Foreign)
-	spare := left / 2 // for what must be repeated
+	spare := b.Spare
+	if spare == 0 {
+		spare = left / 2
+	}
 	for i, p := range b.Plants {
 		at := Progress{Plant: p, Number: i + 1, Of: len(b.Plants), Generator: runner.ByCorelab, Left: left}
 		if err := b.plant(ctx, at, spare); err != nil || ctx.Err() != nil {
