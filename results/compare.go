@@ -323,7 +323,8 @@ func (c *Comparison) Find(key string) *Difference {
 func (c *Comparison) settleCPU() {
 	cpu, plain, gen := c.Find(CompareCPU), c.Find(ComparePlain), c.Find(CompareGenerator)
 	cpu.Basis = BasisShare
-	if c.Find(CompareShare).Ratio == 0 || math.Abs(gen.Ratio-1) > SameGeneratorCost || gen.Lo != nil && (*gen.Lo > 1 || *gen.Hi < 1) {
+	differs := gen.Ratio > 0 && math.Abs(gen.Ratio-1) > SameGeneratorCost || gen.Lo != nil && (*gen.Lo > 1 || *gen.Hi < 1)
+	if differs {
 		cpu.Basis = BasisPlain
 		cpu.Ratio, cpu.Lo, cpu.Hi, cpu.CouldShow, cpu.Blocks, cpu.LeftOut, cpu.Why =
 			plain.Ratio, plain.Lo, plain.Hi, plain.CouldShow, plain.Blocks, plain.LeftOut, plain.Why

@@ -86,7 +86,7 @@ func TestVerdicts(t *testing.T) {
 		"dearer for the generator too": {with(func(p *play) { p.server[1], p.generator[1] = 6600, 6050 }), Worse, Worse, BasisPlain, 1.1},
 		"a little dearer for the generator, but proven": {with(func(p *play) { p.generator[1] = 5610; p.noise = 0 }), NoDifference, Worse, BasisPlain, 1},
 		"too few blocks": {with(func(p *play) { p.blocks = MinBlocks - 1 }), NoVerdict, NoVerdict, BasisShare, 1},
-		"nothing":        {with(func(p *play) { p.blocks = 0 }), NoVerdict, NoVerdict, BasisPlain, 0},
+		"nothing":        {with(func(p *play) { p.blocks = 0 }), NoVerdict, NoVerdict, BasisShare, 0},
 	} {
 		c := compared(t, tt.play)
 		cpu, through := c.Find(CompareCPU), c.Find(CompareThroughput)
