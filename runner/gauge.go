@@ -137,11 +137,7 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 	}
 	machine.Steal, machine.Idle, machine.Others = times(machine.Steal, ofMachine), times(machine.Idle, ofMachine), times(machine.Others, ofMachine)
 	machine.SoftIRQ, machine.KSoftIRQd = times(machine.SoftIRQ, ofMachine), times(machine.KSoftIRQd, ofMachine)
-	machine.Seats = slices.Clone(machine.Seats)
-	for i, s := range machine.Seats {
-		s.Idle, s.Steal, s.Others = times(s.Idle, ofMachine), times(s.Steal, ofMachine), times(s.Others, ofMachine)
-		machine.Seats[i] = s
-	}
+	machine.Seats = scaledSeats(machine.Seats, ofMachine)
 	if serverCPU != nil {
 		t.Missing = without(t.Missing, "cpu_ns")
 		exactly(&server, *serverCPU)
@@ -158,6 +154,9 @@ func (g *gauge) settle(t *results.Trial, window time.Duration, serverCPU, client
 				machine.Seats[i].Others = max(0, s.Others-client.CPU)
 			}
 		}
+	}
+	if ofMachine > 1/seenEnough && serverCPU != nil && clientCPU != nil {
+		fillSeats(machine.Seats, window, server.CPU, client.CPU)
 	}
 	if n := g.net; n != nil {
 		t.Net = &results.Net{SegmentsIn: count(n.SegmentsIn, part), SegmentsOut: count(n.SegmentsOut, part),
@@ -185,6 +184,28 @@ func scaled(u results.Usage, window time.Duration, part float64) results.Usage {
 	u.Voluntary, u.Involuntary = count(u.Voluntary, part), count(u.Involuntary, part)
 	u.MinorFaults, u.MajorFaults = count(u.MinorFaults, part), count(u.MajorFaults, part)
 	return u
+}
+
+func scaledSeats(in []results.Seat, part float64) []results.Seat {
+	seats := slices.Clone(in)
+	for i, s := range seats {
+		seats[i].Idle, seats[i].Steal, seats[i].Others = times(s.Idle, part), times(s.Steal, part), times(s.Others, part)
+	}
+	return seats
+}
+
+// seenEnough is the part of a window that must have been seen for others to be known by what they did in it.
+const seenEnough = 0.9
+
+// fillSeats makes up for a window of which a part was not seen: on a crowded machine this process comes late as well, and so
+// misses just what it should see. What server and generator used was read by the generator over the whole window; what they
+// did not use of it, and was not idle where it was seen, is others'.
+func fillSeats(seats []results.Seat, window, server, client time.Duration) {
+	for i, s := range seats {
+		ours := map[string]time.Duration{results.SeatServer: server, results.SeatClient: client, results.SeatBoth: server + client}[s.Of]
+		all := time.Duration(probe.CountCPUs(s.CPUs)) * window
+		seats[i].Others = max(s.Others, all-s.Idle-s.Steal-ours)
+	}
 }
 
 // exactly puts a better reading of the CPU time into u, and keeps how it was split.

@@ -57,6 +57,28 @@ func TestSettleGeneratorGone(t *testing.T) {
 	}
 }
 
+// What the lab did not see of a window, because it was kept from the CPU itself, others are taken to have had.
+func TestSettleFillsWhatWasNotSeen(t *testing.T) {
+	for name, tt := range map[string]struct {
+		over   time.Duration // of a second
+		idle   time.Duration // seen
+		others time.Duration // of the whole window
+	}{
+		"all of it":           {985 * time.Millisecond, 0, 10151 * time.Microsecond},
+		"a half":              {500 * time.Millisecond, 0, 300 * time.Millisecond},
+		"a half, partly idle": {500 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
+	} {
+		g := &gauge{begun: time.Unix(10, 0), ended: time.Unix(11, 0), machineOver: tt.over, serverUsage: results.Usage{CPU: 1}, clientUsage: results.Usage{CPU: 1},
+			machineUse: results.Machine{Seats: []results.Seat{{Of: results.SeatBoth, CPUs: "1", Idle: tt.idle, Others: 10 * time.Millisecond}}}}
+		server, client := 400*time.Millisecond, 300*time.Millisecond
+		var trial results.Trial
+		g.settle(&trial, time.Second, &server, &client)
+		if got := trial.Machine.Seats[0].Others.Round(time.Microsecond).Truncate(time.Microsecond); got < tt.others-2*time.Microsecond || got > tt.others+2*time.Microsecond {
+			t.Errorf("%s: others used %v, want %v", name, got, tt.others)
+		}
+	}
+}
+
 func TestSettleWithoutReading(t *testing.T) {
 	var trial results.Trial
 	new(gauge).settle(&trial, time.Second, nil, nil)

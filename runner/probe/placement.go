@@ -82,6 +82,23 @@ func Affinity(tid int) ([]int, error) {
 	return cpus, nil
 }
 
+// CountCPUs is how many CPUs a list of CPUList names; 0 where it is none.
+func CountCPUs(list string) (n int) {
+	for part := range strings.SplitSeq(list, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		first, err := strconv.Atoi(from)
+		last := first
+		if isRange && err == nil {
+			last, err = strconv.Atoi(to)
+		}
+		if err != nil || last < first {
+			return 0
+		}
+		n += last - first + 1
+	}
+	return n
+}
+
 // CPUList writes CPUs as the kernel does: "0-3,6".
 func CPUList(cpus []int) string {
 	sorted := slices.Sorted(slices.Values(cpus))

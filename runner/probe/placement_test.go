@@ -64,3 +64,11 @@ func ExamplePlacement() {
 	fmt.Println(p)
 	// Output: split (server 2-3, generator 0-1)
 }
+
+func TestCountCPUs(t *testing.T) {
+	for list, want := range map[string]int{"0": 1, "0-3,6": 5, "1,2": 2, "": 0, "3-1": 0, "x": 0, "0-": 0} {
+		if got := CountCPUs(list); got != want {
+			t.Errorf("%q: %d, want %d", list, got, want)
+		}
+	}
+}
