@@ -15,7 +15,7 @@ var ErrBusy = errors.New("another process is writing this record now")
 
 // Bounds of the wait for a record's lock: a process that was killed may take a moment to let go of it.
 const (
-	lockTries = 40
+	lockTries = 20
 	lockPause = 25 * time.Millisecond
 )
 
