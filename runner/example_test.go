@@ -38,14 +38,20 @@ connections = [8, 64]
 		return
 	}
 	for _, step := range plan.Steps() {
-		fmt.Println(step.Round, step.Case.Name, step.Target, step.Duration)
+		fmt.Printf("%d %s %s %q by %s, %v\n", step.Round, step.Case.Name, step.Target, step.Role, step.Generator, step.Duration)
 	}
 	// Output:
 	// GET /, closed loop, 8 or 64 connections, placement one, by corelab
-	// 1 connections=8 mine 1s
-	// 1 connections=64 mine 1s
-	// 2 connections=64 mine 1s
-	// 2 connections=8 mine 1s
+	// 1 connections=8 mine "aa" by corelab, 1s
+	// 1 connections=8 mine "second" by wrk, 1s
+	// 1 connections=8 mine "" by corelab, 1s
+	// 1 connections=64 mine "aa" by corelab, 1s
+	// 1 connections=64 mine "" by corelab, 1s
+	// 2 connections=64 mine "aa" by corelab, 1s
+	// 2 connections=64 mine "" by corelab, 1s
+	// 2 connections=8 mine "second" by wrk, 1s
+	// 2 connections=8 mine "" by corelab, 1s
+	// 2 connections=8 mine "aa" by corelab, 1s
 }
 
 func ExampleParseScenario() {

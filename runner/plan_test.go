@@ -255,12 +255,12 @@ func TestAsks(t *testing.T) {
 	// What a generator cannot do is an error of a scenario that was named alone, and said of one among others.
 	all := everything(t)
 	for _, s := range all {
-		if _, err := NewPlan([]*Scenario{s}, field, Ask{Generator: ByWrk}); (err != nil) != (s.Name == "latency" || s.Name == "churn" || s.Name == "idle") {
+		if _, err := NewPlan([]*Scenario{s}, field, Ask{Generator: ByWrk}); (err != nil) != (s.Name == "latency" || s.Name == "churn" || s.Name == "idle" || s.Name == "overload") {
 			t.Errorf("%s by wrk: %v", s.Name, err)
 		}
 	}
 	p = newPlan(t, Ask{Generator: ByWrk})
-	if len(p.Notes) != 3 || len(p.courses) != len(all)-3 {
+	if len(p.Notes) != 4 || len(p.courses) != len(all)-4 {
 		t.Errorf("notes %q, %d scenarios of %d", p.Notes, len(p.courses), len(all))
 	}
 	for _, c := range newPlan(t, Ask{Absent: map[Generator]string{ByWrk: "wrk is not installed"}}).Cells() {
