@@ -1,9 +1,11 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -184,7 +186,9 @@ func overloadRows(rec *Record, s Scenario, cells []*Cell) []overloadRow {
 				ceiling = c
 			}
 		}
-		for _, name := range orderedCases(rec, s) {
+		names := orderedCases(rec, s)
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(trailing(a), trailing(b)) })
+		for _, name := range names {
 			row := overloadRow{target: target, ceiling: ceiling, cell: &Cell{Key: Key{Scenario: s.Name, Case: name, Target: target.Name}}}
 			for _, c := range cells {
 				if c.Scenario == s.Name && c.Target == target.Name && c.Case == name && c.Role == RoleRanked {
@@ -198,6 +202,15 @@ func overloadRows(rec *Record, s Scenario, cells []*Cell) []overloadRow {
 		}
 	}
 	return rows
+}
+
+// trailing is the number at the end of a case's name: a plan asks the cases first that it drops last.
+func trailing(name string) int {
+	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '=')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // limitOfBursts is the verdict of a cell with bursts: the worst of its sound rounds.

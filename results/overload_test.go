@@ -171,7 +171,7 @@ func TestLimitOfBurst(t *testing.T) {
 // enough; and one that lacks what it takes.
 func overloaded() *Record {
 	rec := &Record{Run: Run{Kind: KindRun, Schema: Schema, ID: "20261122-080000-bench", Command: []string{"corelab", "bench", "overload"},
-		Scenarios: []Scenario{{Name: "overload", Question: "What does a burst beyond the ceiling cost?", Cases: []string{"percent=75", "percent=150", "percent=200"}}},
+		Scenarios: []Scenario{{Name: "overload", Question: "What does a burst beyond the ceiling cost?", Cases: []string{"percent=200", "percent=75", "percent=150"}}},
 		Targets:   []Target{{Name: "steady", Kind: "core"}, {Name: "weak", Kind: "core"}, {Name: "fast", Kind: "peer"}, {Name: "lame", Kind: "core"}}}}
 	add := func(t Trial, round int) {
 		t.Round = round
@@ -182,7 +182,7 @@ func overloaded() *Record {
 			Load: &Load{Generator: "corelab", Loop: LoopClosed, Connections: 128, Depth: 1, Elapsed: time.Second, Requests: uint64(serves)}}, 1)
 	}
 	slices.SortFunc(rec.Trials, func(a, b Trial) int { return strings.Compare(a.Target, b.Target) })
-	for _, percent := range []int{75, 150, 200} {
+	for _, percent := range []int{200, 75, 150} {
 		for round := 1; round <= 2; round++ {
 			phases := []time.Duration{600 * time.Millisecond, time.Second, 2400 * time.Millisecond}
 			add(queue{serves: 10_000, timeOut: 500 * time.Millisecond, extra: time.Millisecond}.trial("steady", percent, phases[0], phases[1], phases[2]), round)

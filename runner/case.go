@@ -101,7 +101,7 @@ func (s *Scenario) Words() string {
 	case l.Burst != nil && l.Percent > 0:
 		parts = append(parts, l.Burst.words(fmt.Sprint(l.Percent)), string(l.Arrival)+" arrivals")
 	case l.Burst != nil:
-		parts = append(parts, l.Burst.words(list(s.Vary.Percent)), string(l.Arrival)+" arrivals")
+		parts = append(parts, l.Burst.words(list(slices.Sorted(slices.Values(s.Vary.Percent)))), string(l.Arrival)+" arrivals")
 	case l.Rate > 0:
 		parts = append(parts, fmt.Sprintf("open loop at %g requests/s, %s arrivals", l.Rate, l.Arrival))
 	case l.Percent > 0:

@@ -156,10 +156,15 @@ func (c *KneeCmd) measure(ctx context.Context, f *field, plan *runner.Plan) erro
 		return err
 	}
 	bay.Keep = w.Raw
-	h := &runner.KneeHunt{Lab: bay, Cells: plan.Cells(), Asked: asked, WarmUp: kneeWarmUp,
+	h := &runner.KneeHunt{Lab: bay, Cells: kneeCells(plan), Asked: asked, WarmUp: kneeWarmUp,
 		Record: &runner.Bench{Record: w, Progress: progress(), Rescue: os.Stderr, Now: time.Now}}
 	end, _, runErr := h.Run(ctx)
 	return errors.Join(runErr, c.conclude(w.Dir(), end))
+}
+
+// kneeCells are one of each target: a search has no A/A.
+func kneeCells(plan *runner.Plan) []runner.Cell {
+	return slices.DeleteFunc(plan.Cells(), func(c runner.Cell) bool { return c.Role != results.RoleRanked })
 }
 
 // conclude writes the report, prints the knees and chooses the exit code.
