@@ -184,7 +184,7 @@ func steal() finding {
 	text := fmt.Sprintf("in one second the hypervisor took %.1f %% of the CPUs and other processes %.1f %%", 100*stolen, 100*others)
 	switch {
 	case stolen > muchSteal:
-		return finding{"quiet", limits, text, "measure when the host is less busy: trials that lost more than 2 % are marked"}
+		return finding{"quiet", limits, text, "measure when the host is less busy: trials that lost more than 5 % of their CPUs to others are left out, and a row that lost most of its rounds is not ranked"}
 	case others > 5*muchSteal:
 		return finding{"quiet", limits, text, "end what else runs; \"top\" shows it"}
 	}
