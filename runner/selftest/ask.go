@@ -137,7 +137,7 @@ func queued(q float64) Ask {
 	a := quantile(q, 0, byLindley)
 	a.Truth = func(t try) float64 {
 		l := t.first()
-		all := lindley(t.seed+uint64(l.Position), poissonRate, service, 200*ms, 4*time.Second)
+		all := lindley(t.seed+uint64(l.Position), poissonRate, poissonFor, poissonWarmUp, poissonWindow)
 		if q == 0 {
 			return average(all)
 		}
@@ -154,7 +154,7 @@ func overloaded(q float64) Ask {
 		if l := t.first().Load; l.Generator == ownName && l.Latency != nil {
 			n = float64(l.Latency.Count)
 		}
-		return overloadQuantile(q, overRate, overService, n)
+		return overloadQuantile(q, overRate, overFor, n)
 	}
 	return a
 }

@@ -17,16 +17,23 @@ const (
 	fewFor   = 200 * ms
 	fewIn    = 500 * ms
 
-	service     = 4 * ms
-	poissonRate = 150
+	// Services are long, for waking up four times for a request takes half a millisecond on a virtual machine that idles.
+	service       = 20 * ms
+	poissonFor    = 12 * ms
+	poissonRate   = 50
+	poissonWarmUp = 300 * ms
+	poissonWindow = 5 * time.Second
 
-	overService  = 2 * ms
-	overRate     = 750
-	overWindow   = 1500 * ms
-	overFew      = 64
+	closedFor    = 2 * ms
 	closedClient = 16
 
-	ballast    = 50 * time.Microsecond
+	// Few requests at once: connecting takes its time as well.
+	overFor    = 10 * ms
+	overRate   = 150
+	overWindow = 1500 * ms
+	overFew    = 16
+
+	ballast    = 200 * time.Microsecond
 	muted      = 16
 	faultEvery = 19 // no divisor of the requests, so that one request more or less changes no count
 	leak       = 16 << 10
@@ -90,45 +97,45 @@ var Plants = []Plant{
 		Foreign: &Foreign{By: []runner.Generator{runner.ByVegeta}, Last: 3 * time.Second},
 	},
 	{
-		Name: "serial", Server: "one request at a time, each for 4 ms", Flags: []string{"--plant-serial", "4ms"},
-		Shape: openLoop(200, 16), Place: runner.Split, Trials: once(200*ms, 1500*ms),
+		Name: "serial", Server: "one request at a time, each for 20 ms", Flags: []string{"--plant-serial", "20ms"},
+		Shape: openLoop(40, 16), Place: runner.Split, Trials: once(200*ms, 2*time.Second),
 		Asks: []Ask{
 			quantile(0.50, float64(service), "s, nobody waits at ρ = 0.8: D/D/1 below its capacity"),
 			quantile(0.90, float64(service), "s, nobody waits at ρ = 0.8: D/D/1 below its capacity"),
 		},
 	},
 	{
-		Name: "serial-poisson", Server: "one request at a time, each for 4 ms", Flags: []string{"--plant-serial", "4ms"},
-		Shape: poisson(poissonRate, 64), Place: runner.Split, Trials: once(200*ms, 4*time.Second),
+		Name: "serial-poisson", Server: "one request at a time, each for 12 ms", Flags: []string{"--plant-serial", "12ms"},
+		Shape: poisson(poissonRate, 64), Place: runner.Split, Trials: once(poissonWarmUp, poissonWindow),
 		Asks: []Ask{queued(0.50), queued(0.90), queued(0.99), queued(0)},
 	},
 	{
 		Name: "serial-closed", Server: "one request at a time, each for 2 ms", Flags: []string{"--plant-serial", "2ms"},
 		Shape: closedLoop(closedClient), Place: runner.Split, Trials: once(200*ms, 1500*ms),
 		Asks: []Ask{
-			quantile(0.50, closedLatency(closedClient, overService), "N · s; "+byLittle),
-			quantile(0.99, closedLatency(closedClient, overService), "N · s; "+byLittle),
-			throughput(1/overService.Seconds(), "1 ÷ s; "+byDefinition),
+			quantile(0.50, closedLatency(closedClient, closedFor), "N · s; "+byLittle),
+			quantile(0.99, closedLatency(closedClient, closedFor), "N · s; "+byLittle),
+			throughput(1/closedFor.Seconds(), "1 ÷ s; "+byDefinition),
 			verdict(results.IdleWaiting),
 		},
 	},
 	{
-		Name: "overload", Server: "one request at a time, each for 2 ms, and half as many again as it can serve", Flags: []string{"--plant-serial", "2ms"},
-		Shape: openLoop(overRate, 1024), Place: runner.Split, Trials: once(0, overWindow),
+		Name: "overload", Server: "one request at a time, each for 10 ms, and half as many again as it can serve", Flags: []string{"--plant-serial", "10ms"},
+		Shape: openLoop(overRate, 128), Place: runner.Split, Trials: once(0, overWindow),
 		Asks: []Ask{overloaded(0.50), overloaded(0.99)},
 	},
 	{
-		Name: "overload-few", Server: "the same, on 64 connections: what finds none of them free waits in the generator", Flags: []string{"--plant-serial", "2ms"}, Queues: true,
+		Name: "overload-few", Server: "the same, on 16 connections: what finds none of them free waits in the generator", Flags: []string{"--plant-serial", "10ms"}, Queues: true,
 		Shape: openLoop(overRate, overFew), Place: runner.Split, Trials: once(0, overWindow),
 		Asks: []Ask{
 			overloaded(0.50), overloaded(0.99),
-			unsent(overloadLeft(overRate, overService, overWindow, overFew), "λT − T ÷ s − N: due in the window, neither served nor on a connection at its end"),
+			unsent(overloadLeft(overRate, overFor, overWindow, overFew), "λT − (T ÷ s − 1) − N: due in the window, neither served before its end nor on a connection"),
 		},
 		Foreign: &Foreign{By: []runner.Generator{runner.ByVegeta}, Last: overWindow},
 	},
 	{
-		Name: "ballast", Server: "50 µs of CPU more for each request, by a calibrated spin", Flags: []string{"--ballast", "50us"},
-		Shape: closedLoop(16), Place: runner.One, Trials: paired(200*ms, 800*ms),
+		Name: "ballast", Server: "200 µs of CPU more for each request, by a calibrated spin", Flags: []string{"--ballast", "200us"},
+		Shape: openLoop(1000, 16), Place: runner.Split, Trials: paired(200*ms, 800*ms),
 		Asks: []Ask{difference("CPU per request", results.UnitTime, results.CompareRelative, withinCPU, float64(ballast), serverCPU,
 			"+b, the spin's calibrated time")},
 	},

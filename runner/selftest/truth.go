@@ -40,9 +40,9 @@ func overloadQuantile(q, rate float64, service time.Duration, requests float64) 
 }
 
 // overloadLeft is how many of what is offered within a window a generator cannot have sent by its end, if each connection
-// carries one request at a time: beyond those that were served, one waits on each connection.
+// carries one request at a time: beyond those that were served before it, one waits on each connection.
 func overloadLeft(rate float64, service, window time.Duration, connections int) float64 {
-	return max(0, rate*window.Seconds()-float64(window)/float64(service)-float64(connections))
+	return max(0, rate*window.Seconds()-(math.Ceil(float64(window)/float64(service))-1)-float64(connections))
 }
 
 // closedLatency is that of every request where so many connections each wait for their answer from a server that serves one
