@@ -14,6 +14,7 @@ for tool in $missing; do
   case $tool in
     nginx) packages="$packages nginx-light" ;;
     perf) packages="$packages linux-perf" ;;
+    h2load) packages="$packages nghttp2-client" ;;
     *) packages="$packages $tool" ;;
   esac
 done
