@@ -298,7 +298,7 @@ func grown(each int) Ask {
 
 // drifted asks for the slope between two windows that begin so far apart after the server's start.
 func drifted(each, apart time.Duration) Ask {
-	return Ask{Figure: "CPU per request grows", Unit: results.UnitGrow, Compare: results.CompareRelative, Tolerance: 2 * withinCPU, Truth: constant(float64(each)),
+	return Ask{Figure: "CPU per request grows", Unit: results.UnitGrow, Compare: results.CompareRelative, Tolerance: withinCPU, Truth: constant(float64(each)),
 		Formula: "(CPU per request of the late window − of the early one) ÷ the time between them; " + byDefinition,
 		Found: func(t try) (float64, error) {
 			early, err := serverCPU(t.trials[0])
