@@ -86,10 +86,11 @@ func (g *gauge) end(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var missing, more, most []results.Missing
-	g.machineUse, most = g.machine.End(0) // at once, with the clocks of its own: what the others read takes them time
-	g.machineOver = g.machine.Over()
+	g.machine.Close()                    // at once, with the clocks of its own: what the others read takes them time
 	g.clientUsage, more = g.client.End() // before the server: it is the one that ends soon
 	g.serverUsage, missing = g.server.End()
+	g.machineUse, most = g.machine.End(0)
+	g.machineOver = g.machine.Over()
 	g.ended = time.Now()
 	if net, err := g.tcp.End(); err != nil {
 		g.lack("net", err.Error())

@@ -1,7 +1,12 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +23,11 @@ type Machine struct {
 	seats     []Seat
 	ksoftirqd map[int]int // CPU → pid of the kernel's thread, found at the first Begin
 	began     machineReading
+	closed    *machineReading // by Close, until End has used it
+	closeErr  error
 	over      time.Duration // of the last window
+	home      map[int]bool  // the processes that are no strangers: the seats', the kernel's for packets, and this one
+	strangers map[int]stranger
 }
 
 // Seat is a set of CPUs, and the processes that were pinned to them.
@@ -49,6 +58,7 @@ func OpenMachine(seats ...Seat) *Machine { return &Machine{proc: System, seats: 
 
 // Begin opens the window.
 func (m *Machine) Begin() (err error) {
+	m.closed = nil
 	if m.ksoftirqd == nil {
 		if m.ksoftirqd, err = m.proc.softirqThreads(); err != nil {
 			return err
@@ -58,35 +68,62 @@ func (m *Machine) Begin() (err error) {
 	for i, s := range m.seats {
 		pids[i] = s.Pids()
 	}
+	if len(m.seats) > 0 {
+		m.home = map[int]bool{os.Getpid(): true}
+		for _, pid := range slices.AppendSeq(slices.Concat(pids...), maps.Values(m.ksoftirqd)) {
+			m.home[pid] = true
+		}
+		m.strangers = m.proc.strangers(m.home)
+	}
 	m.began, err = m.read(func(seat int) []int { return pids[seat] })
 	return err
 }
 
-// End closes the window that Begin opened. ours is CPU time that is not others', beside that of the seats' processes.
+// Close takes the reading that closes the window, for whoever has others to read before End: that reads every process. The
+// error comes from End.
+func (m *Machine) Close() {
+	now, err := m.read(m.seated)
+	m.closed, m.closeErr = &now, err
+}
+
+// seated are the processes of a seat when the window began.
+func (m *Machine) seated(seat int) []int {
+	if seat >= len(m.began.seats) {
+		return nil // Begin failed
+	}
+	return slices.Collect(maps.Keys(m.began.seats[seat].clocks))
+}
+
+// End closes the window that Begin opened, if Close has not. ours is CPU time that is not others', beside that of the seats'
+// processes.
 //
 // What was busy beyond it is Others; as the kernel samples the busy time in ticks, and ours is exact, a negative rest is taken
 // for none. A seat's Others do without that sample: they are what is left of the time when the idle and the stolen time and
-// the exact clocks of all that belong there are taken off. The kernel's threads for packets belong there. A process that ended
-// in the window is missed, and counts as an other.
+// the exact clocks of all that belong there are taken off. The kernel's threads for packets belong there. As a CPU that falls
+// asleep and wakes thousands of times a second spends a tenth of its time on that, which is nobody's, Others are no more than
+// what all strangers of the machine had by their own clocks. A process of ours that ended in the window counts as an other.
 func (m *Machine) End(ours time.Duration) (results.Machine, []results.Missing) {
-	now, err := m.read(func(seat int) []int {
-		if seat >= len(m.began.seats) {
-			return nil
-		}
-		var pids []int
-		for pid := range m.began.seats[seat].clocks {
-			pids = append(pids, pid)
-		}
-		return pids
-	})
+	if m.closed == nil {
+		m.Close()
+	}
+	now, err := *m.closed, m.closeErr
+	m.closed = nil
+	if err == nil && len(m.began.seats) != len(m.seats) {
+		err = errors.New("the machine's CPU time could not be read at the begin of the window")
+	}
 	if err != nil {
 		return results.Machine{}, []results.Missing{{Figure: "machine", Reason: err.Error()}}
 	}
 	m.over = now.at.Sub(m.began.at)
+	bound := time.Duration(math.MaxInt64)
+	if strangers := m.proc.strangers(m.home); m.strangers != nil && strangers != nil {
+		bound = usedBy(m.strangers, strangers)
+	}
 	var seated time.Duration
 	var seats []results.Seat
 	for i, s := range m.seats {
 		seat, used := m.began.seats[i].since(now.seats[i], s, m.over)
+		seat.Others = min(seat.Others, bound)
 		seats, seated = append(seats, seat), seated+used
 	}
 	// The kernel now and then books half a second of busy ticks more than there was time: what was not idle bounds them.

@@ -3,6 +3,7 @@ package probe
 import (
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +14,10 @@ import (
 )
 
 // TestSeatFromFiles: of the two CPUs the recorded nginx's workers used what their clocks say; what is left of its time, when its idle
-// and stolen time are off, is others'.
+// and stolen time are off, is others', as far as there are any.
 func TestSeatFromFiles(t *testing.T) {
 	before, after := recorded("before"), recorded("after")
-	nginx := func() []int { return []int{100, 101, 102, 4711} } // the last one is not there
+	nginx := func() []int { return []int{100, 101, 4711} } // the last one is not there, and one worker is a stranger
 	m := &Machine{proc: before, seats: []Seat{{Of: results.SeatBoth, CPUs: []int{0, 1}, Pids: nginx}}}
 	if err := m.Begin(); err != nil {
 		t.Fatal(err)
@@ -32,13 +33,46 @@ func TestSeatFromFiles(t *testing.T) {
 	if s.Of != results.SeatBoth || s.CPUs != "0-1" || s.Idle.Round(time.Millisecond) != 330*time.Millisecond || s.Steal != 0 {
 		t.Errorf("%+v", s)
 	}
-	// Of 8 s: 330 ms idle, 940 ms nginx's, and the 5 ms of ksoftirqd, which is CPU 0's. The test's own time comes on top.
-	want := 2*window - 330*time.Millisecond - 940*time.Millisecond - 5*time.Millisecond
-	if off := s.Others - want; off < 0 || off > time.Second {
-		t.Errorf("others used %v, want a little more than %v", s.Others, want)
+	// Nothing says who had most of the 8 s; the only stranger, worker 102, had 340 ms.
+	if s.Others != 340*time.Millisecond {
+		t.Errorf("others used %v, want 340 ms, all that strangers had", s.Others)
 	}
-	if got := d.Others.Round(time.Millisecond); got != 1110*time.Millisecond {
-		t.Errorf("of the whole machine others used %v, want 1.11 s: what the seat's processes used is not theirs", got)
+	if got := d.Others.Round(time.Millisecond); got != 1450*time.Millisecond {
+		t.Errorf("of the whole machine others used %v, want 1.45 s: what the seat's processes used is not theirs", got)
+	}
+	// Of 8 s: 330 ms idle, 600 ms of those at home, and the 5 ms of ksoftirqd, which is CPU 0's. The test's own time comes on top.
+	m.strangers = nil // where nobody's clocks can be read
+	d, _ = m.End(0)
+	want := 2*window - 330*time.Millisecond - 600*time.Millisecond - 5*time.Millisecond
+	if off := d.Seats[0].Others - want; off < 0 || off > time.Second {
+		t.Errorf("others used %v, want a little more than %v", d.Seats[0].Others, want)
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	const ms = time.Millisecond
+	for name, tt := range map[string]struct {
+		before, now map[int]stranger
+		want        time.Duration
+	}{
+		"one that went on":      {map[int]stranger{1: {started: 5, cpu: 100 * ms}}, map[int]stranger{1: {started: 5, cpu: 130 * ms}}, 30 * ms},
+		"one that is new":       {nil, map[int]stranger{1: {started: 5, cpu: 30 * ms}}, 30 * ms},
+		"one that took its pid": {map[int]stranger{1: {started: 5, cpu: 100 * ms}}, map[int]stranger{1: {started: 9, cpu: 30 * ms}}, 30 * ms},
+		"one that ended, by its parent": {map[int]stranger{1: {started: 5, children: 40 * ms}, 2: {started: 6, cpu: 70 * ms}},
+			map[int]stranger{1: {started: 5, children: 120 * ms}}, 80 * ms},
+		"nobody": {nil, nil, 0},
+	} {
+		if got := usedBy(tt.before, tt.now); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+	h := start(t, "spin")
+	all := System.strangers(map[int]bool{os.Getpid(): true})
+	if _, there := all[h.pid]; !there {
+		t.Errorf("a stranger is not seen among %d", len(all))
+	}
+	if _, there := all[os.Getpid()]; there {
+		t.Error("who is at home is a stranger")
 	}
 }
 
