@@ -29,11 +29,10 @@ func below(q float64, formula string) Ask {
 	return a
 }
 
-func mean(truth float64, formula string, more func(try) float64) Ask {
+// mean asks for what the plant adds to the mean, and what an answer takes without it.
+func mean(truth float64, formula string) Ask {
 	a := quantile(0, truth, formula)
-	if more != nil {
-		a.Truth = func(t try) float64 { return truth + more(t) }
-	}
+	a.Truth = func(t try) float64 { return truth + median(t) }
 	return a
 }
 
