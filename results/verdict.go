@@ -319,7 +319,7 @@ func busyPart(t *Trial, u *Usage, of string) (float64, bool) {
 	if there <= 0 {
 		return 0, false
 	}
-	return float64(u.CPU) / float64(there), true
+	return min(1, float64(u.CPU)/float64(there)), true // a tick more is none
 }
 
 // seat is the CPUs of that side; nil where the record has none.
