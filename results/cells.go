@@ -159,7 +159,7 @@ func (c *Cell) soundness() soundness {
 	if s.bounded {
 		s.speed = false
 	}
-	for _, m := range c.Marks() {
+	for _, m := range c.undisturbed().Marks() {
 		if weigh(m.Code) == disturb && 2*m.Rounds >= m.Of {
 			s.speed = false
 		}

@@ -40,7 +40,8 @@ type Kind string
 //
 // The rounds in which something else took the CPU (WarnSteal) are left out of medians, ratios, intervals and the verdict's
 // figures; a pair is left out with either of its halves. They are told by what others used of the CPUs in use, never by the
-// outcome. Where no round is left, all are shown.
+// outcome. Where no round is left, all are shown. An answer that was lost, a connection that was starved and a law that was
+// broken in such a round count for nothing: a server that has no CPU answers nobody.
 const (
 	Erroneous      Kind = "erroneous"
 	Starved        Kind = "starved"
@@ -100,15 +101,23 @@ func (c *Cell) Verdict() (v Verdict, ok bool) {
 		v.Kind, v.Reason = c.limitOfBursts()
 		return v, v.Kind != ""
 	}
-	marks := c.Marks()
-	for _, judge := range []func(*Cell, []Mark) (Kind, string){
-		(*Cell).judgeAnswers, (*Cell).judgeNoise, (*Cell).judgeLimit,
-	} {
-		if v.Kind, v.Reason = judge(c, marks); v.Kind != "" {
-			return v, true
+	for _, judge := range []func(*Cell) (Kind, string){(*Cell).judgeAnswers, (*Cell).judgeNoise, (*Cell).judgeLimit} {
+		if v.Kind, v.Reason = judge(c); v.Kind != "" {
+			break
 		}
 	}
 	return v, true
+}
+
+// undisturbed is the cell of the rounds that are not left out.
+func (c *Cell) undisturbed() *Cell {
+	left := &Cell{Key: c.Key}
+	for _, t := range c.Trials {
+		if !Disturbed(t) {
+			left.Trials = append(left.Trials, t)
+		}
+	}
+	return left
 }
 
 // disturbed counts the trials in which something else took the CPU, of those that were loaded.
@@ -128,8 +137,9 @@ func (c *Cell) disturbed() (n, of int) {
 // Disturbed reports whether something else took so much of the CPUs in use that the trial is left out.
 func Disturbed(t *Trial) bool { return hasCode(t.Warnings, WarnSteal) || checkTaken(t).Code != "" }
 
-// judgeAnswers refuses a cell that was not answered as it should.
-func (c *Cell) judgeAnswers(marks []Mark) (Kind, string) {
+// judgeAnswers refuses a cell that was not answered as it should. A wrong answer counts wherever it came; that answers did not
+// come, or that the times do not fit, counts in rounds that are not left out: a server that has no CPU answers nobody.
+func (c *Cell) judgeAnswers() (Kind, string) {
 	wrong := Errors{}
 	for _, t := range c.Trials {
 		if t.Load != nil {
@@ -138,18 +148,24 @@ func (c *Cell) judgeAnswers(marks []Mark) (Kind, string) {
 		}
 	}
 	var graver, starved, lost []string
-	for _, m := range marks {
+	for _, m := range c.Marks() {
 		switch {
 		case m.Code == WarnPlacement && c.Placement == PlacementShared:
 			// Nothing is pinned in this table, so that its rows are alike.
+		case m.Code == WarnStarved, m.Code == WarnLittle, m.Code == WarnErrors && wrong.Total() == 0:
+			// See below.
+		case Refuses(m.Code):
+			graver = append(graver, m.String())
+		}
+	}
+	for _, m := range c.undisturbed().Marks() {
+		switch {
 		case m.Code == WarnLittle && 2*m.Rounds < m.Of:
 			// A stall at the edge of one window: the others stand, and the median over them.
 		case m.Code == WarnStarved:
 			starved = append(starved, m.String())
 		case m.Code == WarnErrors && wrong.Total() == 0, m.Code == WarnLittle:
 			lost = append(lost, m.String())
-		case Refuses(m.Code):
-			graver = append(graver, m.String())
 		}
 	}
 	also := func(of ...[]string) string { return strings.Join(slices.Concat(of...), "; ") }
@@ -165,7 +181,7 @@ func (c *Cell) judgeAnswers(marks []Mark) (Kind, string) {
 }
 
 // judgeNoise refuses a cell that others disturbed too often, or whose cost is not known well enough to mean anything.
-func (c *Cell) judgeNoise([]Mark) (Kind, string) {
+func (c *Cell) judgeNoise() (Kind, string) {
 	if n, of := c.disturbed(); 2*n > of {
 		return TooNoisy, fmt.Sprintf("in %d of %d rounds something else took the CPU: too few are left", n, of)
 	}
@@ -190,8 +206,8 @@ func (c *Cell) tooWide(f Figure, bound float64) string {
 }
 
 // judgeLimit says what limited a cell whose figures are sound.
-func (c *Cell) judgeLimit(marks []Mark) (Kind, string) {
-	met, behind := c.rateMet(marks)
+func (c *Cell) judgeLimit() (Kind, string) {
+	met, behind := c.rateMet()
 	if met != "" {
 		if why := c.tooWide(P99, WideLatency); why != "" {
 			return TooNoisy, why
@@ -219,7 +235,7 @@ func (c *Cell) judgeLimit(marks []Mark) (Kind, string) {
 // lateShare is the part of all that was due in the cell that was sent late or not at all.
 func (c *Cell) lateShare() float64 {
 	var late, due uint64
-	for _, t := range c.Trials {
+	for _, t := range c.undisturbed().Trials {
 		if t.Load != nil {
 			late, due = late+t.Load.Late+t.Load.Unsent, due+t.Load.Requests+t.Load.Unsent
 		}
@@ -228,11 +244,11 @@ func (c *Cell) lateShare() float64 {
 }
 
 // rateMet says so where an open loop offered what it should; behind says what kept it from that, as the begin of a reason.
-func (c *Cell) rateMet(marks []Mark) (met, behind string) {
+func (c *Cell) rateMet() (met, behind string) {
 	if c.Loop != LoopOpen {
 		return "", ""
 	}
-	for _, m := range marks {
+	for _, m := range c.undisturbed().Marks() {
 		if m.Code == WarnLate && 2*m.Rounds >= m.Of {
 			return "", "the rate was not met in time: "
 		}

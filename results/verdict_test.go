@@ -82,6 +82,22 @@ func TestCellVerdicts(t *testing.T) {
 		"disturbed in half of the rounds": {with(taken(func(i int) bool { return i < 3 })), ServerBound, nil},
 		"disturbed in more":               {with(taken(func(i int) bool { return i < 4 })), TooNoisy, []string{"4 of 6 rounds"}},
 		"disturbed in all":                {with(taken(func(int) bool { return true })), TooNoisy, []string{"6 of 6 rounds"}},
+		"the law is broken where others had the CPU": {with(func(i int, t *Trial) {
+			taken(func(i int) bool { return i < 3 })(i, t)
+			if i < 3 {
+				t.Load.Latency.Mean, t.Load.Starved, t.Load.Errors.Timeout = 2*t.Load.Latency.Mean, 3, 5
+			}
+		}), ServerBound, nil},
+		"a wrong byte is wrong, whoever had the CPU": {with(func(i int, t *Trial) {
+			taken(func(i int) bool { return i < 3 })(i, t)
+			if i < 3 {
+				t.Load.Errors.Body = 1
+			}
+		}), Erroneous, []string{"1 body"}},
+		"starved in all rounds, of the CPU": {with(func(i int, t *Trial) {
+			taken(func(int) bool { return true })(i, t)
+			t.Load.Starved = 3
+		}), TooNoisy, nil},
 		"a cost that nobody knows": {with(func(i int, t *Trial) { t.Client.CPU *= time.Duration(1 + 2*(i%2)) }), TooNoisy,
 			[]string{"server CPU ÷ generator CPU", "50 %"}},
 		"a machine that changes its speed": {with(func(i int, t *Trial) {
