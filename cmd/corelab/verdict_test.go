@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a case may wait until the machine lets a trial through undisturbed.
-const patience = 2500 * time.Millisecond
+const patience = 2 * time.Second
 
 // live is a case that is built to have one verdict, by a wide margin.
 type live struct {
@@ -106,8 +106,10 @@ func TestLiveTooNoisy(t *testing.T) {
 	if v.Kind != results.TooNoisy || v.LeftOut != 3 || v.Rounds != 3 {
 		t.Errorf("%+v, want too noisy with 3 of 3 left out; %+v", v, trials[0].Machine)
 	}
-	if w := results.Check(trials[0]); !strings.Contains(w[0].Text+w[len(w)-1].Text, "other processes took") {
-		t.Errorf("the trial says %v", w)
+	for _, trial := range trials {
+		if !hasWarning(trial, results.WarnSteal) {
+			t.Errorf("a trial says only %v", results.Check(trial))
+		}
 	}
 }
 
