@@ -28,7 +28,7 @@ peers:
 	  echo "peers: $(PEERS) cannot be built: the lab leaves out nethttp, fasthttp, gnet, nbio, hertz and netpoll" >&2
 
 tools:
-	@scripts/tools.sh wrk nginx haproxy h2o perf
+	@scripts/tools.sh wrk nginx haproxy h2o h2load perf
 
 bench: tools build
 	bin/corelab bench --plan standard --budget $(BUDGET)

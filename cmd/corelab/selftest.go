@@ -186,8 +186,11 @@ func (c *SelftestCmd) judge(dir string) error {
 		return fmt.Errorf("encode the selftest: %w", err)
 	}
 	table = append(table, '\n')
-	err = os.WriteFile(filepath.Join(dir, selftestReport), []byte(s.Markdown()), 0o666)
-	err = errors.Join(err, os.WriteFile(filepath.Join(dir, selftestJSON), table, 0o666))
+	kept := errors.Join(os.WriteFile(filepath.Join(dir, selftestReport), []byte(s.Markdown()), 0o666),
+		os.WriteFile(filepath.Join(dir, selftestJSON), table, 0o666))
+	if kept != nil {
+		return fmt.Errorf("keep the selftest: %w", kept)
+	}
 	switch c.Format {
 	case "json":
 		_, err = os.Stdout.Write(table)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,25 +117,21 @@ func TestLiveTooNoisy(t *testing.T) {
 // hog spins on the CPU until the returned function is called.
 func hog(t *testing.T, cpu int) (end func()) {
 	t.Helper()
-	pinned, over, ended := make(chan error), make(chan struct{}), make(chan struct{})
+	var over atomic.Bool
+	pinned, ended := make(chan error), make(chan struct{})
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, pinned as it is
 		var set unix.CPUSet
 		set.Set(cpu)
 		pinned <- unix.SchedSetaffinity(0, &set)
-		for {
-			select {
-			case <-over:
-				return
-			default:
-			}
+		for !over.Load() {
 		}
 	}()
 	if err := <-pinned; err != nil {
 		t.Fatal(err)
 	}
-	return func() { close(over); <-ended }
+	return func() { over.Store(true); <-ended }
 }
 
 func hasWarning(t *results.Trial, code string) bool {
