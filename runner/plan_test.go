@@ -137,7 +137,7 @@ func TestStandardPlan(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"plaintext  ": 6, "plaintext  aa": 6, "plaintext  second": 6, "plaintext  observed": 1, "pipelined  ": 6,
+		"plaintext  ": 8, "plaintext  aa": 8, "plaintext  second": 8, "plaintext  observed": 1, "pipelined  ": 8,
 		"connections connections=50 ": 3, "connections connections=800 ": 3, "churn  ": 3, "json  ": 3, "slow-handler  ": 3,
 		"latency ceiling ceiling": 1, "latency percent=75 ": 3, "latency percent=75 second": 3,
 		"payload size=16KiB ": 3, "payload size=1MiB ": 3, "idle idle=10000 ": 3,
