@@ -2,7 +2,7 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (40 minutes), and count what was found
-# make publish    take RUN=results/latest as the reference run, and show it in the README
+# make publish    take RUN=results/latest as the reference run AS=bench, peers or selftest, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
@@ -41,9 +41,10 @@ acceptance: build
 	$(GO) test -count=1 -run TestAcceptance . -update
 
 RUN ?= results/latest
+AS  ?= bench
 publish: build
-	mkdir -p results/reference/bench
-	bin/corelab report $(RUN) --format slim > results/reference/bench/run.jsonl
+	mkdir -p results/reference/$(AS)
+	bin/corelab report $(RUN) --format slim > results/reference/$(AS)/run.jsonl
 	$(MAKE) readme
 
 # The README's table and pictures come from results/reference/.

@@ -16,16 +16,22 @@ import (
 	"time"
 
 	"corelab/results"
+	"corelab/runner/selftest"
 )
 
 var update = flag.Bool("update", false, "write the README's generated block anew from the reference run")
 
-// referenceRun is the committed run that the README shows.
-const referenceRun = "results/reference/bench"
+// The committed runs: of the first the README shows the table, and of all the reports are held to the records.
+const readmeRun = "results/reference/peers"
+
+var referenceRuns = []string{readmeRun, "results/reference/bench"}
+
+// selftestRun is the committed selftest.
+const selftestRun = "results/reference/selftest"
 
 // TestReadmeTable holds the README's table to the reference run.
 func TestReadmeTable(t *testing.T) {
-	record, err := results.Read(referenceRun)
+	record, err := results.Read(readmeRun)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,27 +54,43 @@ func TestReadmeTable(t *testing.T) {
 	}
 }
 
-// TestReferenceReport holds the committed report to the committed record.
+// TestReferenceReport holds the committed reports to the committed records.
 func TestReferenceReport(t *testing.T) {
-	record, err := results.Read(referenceRun)
+	for _, run := range referenceRuns {
+		record, err := results.Read(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := results.Report(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range files {
+			holdTo(t, filepath.Join(run, name), want)
+		}
+	}
+	record, err := results.Read(selftestRun)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := results.Report(record)
-	if err != nil {
-		t.Fatal(err)
+	judged := selftest.Judge(record)
+	if !judged.Whole || len(judged.Failing(results.CheckWrong, results.CheckSilent)) > 0 {
+		t.Errorf("%s is not whole, or fails", selftestRun)
 	}
-	for name, want := range files {
-		path := filepath.Join(referenceRun, name)
-		if *update {
-			if err := os.WriteFile(path, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
+	holdTo(t, filepath.Join(selftestRun, "report.md"), []byte(judged.Markdown()))
+}
+
+// holdTo compares a committed file with what the lab makes of the record, or writes it anew.
+func holdTo(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the record gives (%v); to write it anew: make readme", path, err)
-		}
+		return
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the record gives (%v); to write it anew: make readme", path, err)
 	}
 }
 

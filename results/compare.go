@@ -36,6 +36,7 @@ const (
 const (
 	BasisShare = "share" // server CPU ÷ generator CPU: the machine's speed falls out
 	BasisPlain = "plain" // server CPU alone: a request of the one costs the generator more than one of the other
+	BasisBoth  = "both"  // it may do so: the interval spans both, so that a verdict needs both to agree
 )
 
 // Comparison is what a run of corelab compare says, and the JSON that it prints. It is made of the record alone.
@@ -318,19 +319,41 @@ func (c *Comparison) Find(key string) *Difference {
 	return &c.Figures[i]
 }
 
-// settleCPU lets the share decide, unless a request of the one costs the generator more than one of the other: by more than
-// SameGeneratorCost, or by less but proven. Then the share is of different things. The values are of the server alone.
+// settleCPU lets the share decide while a request of B costs the generator as much as one of A. Where it costs more or less,
+// by more than SameGeneratorCost and proven, the share is of different things, and the server's CPU alone decides. In between
+// lies what a machine that changed its speed looks like as well: it moves the cost of both, and by chance now and then enough
+// to seem proven. There both must agree: the interval spans the two. The values are of the server alone.
 func (c *Comparison) settleCPU() {
 	cpu, plain, gen := c.Find(CompareCPU), c.Find(ComparePlain), c.Find(CompareGenerator)
+	apart := gen.Ratio > 0 && math.Abs(gen.Ratio-1) > SameGeneratorCost
+	proven := gen.Lo != nil && (*gen.Lo > 1 || *gen.Hi < 1)
 	cpu.Basis = BasisShare
-	differs := gen.Ratio > 0 && math.Abs(gen.Ratio-1) > SameGeneratorCost || gen.Lo != nil && (*gen.Lo > 1 || *gen.Hi < 1)
-	if differs {
+	switch {
+	case apart && proven:
 		cpu.Basis = BasisPlain
-		cpu.Ratio, cpu.Lo, cpu.Hi, cpu.CouldShow, cpu.Blocks, cpu.LeftOut, cpu.Why =
-			plain.Ratio, plain.Lo, plain.Hi, plain.CouldShow, plain.Blocks, plain.LeftOut, plain.Why
-		cpu.judge(true)
+		cpu.take(plain)
+	case apart || proven:
+		cpu.Basis = BasisBoth
+		cpu.span(plain)
 	}
+	cpu.judge(true)
 	cpu.Unit, cpu.A, cpu.B = plain.Unit, plain.A, plain.B
+}
+
+// take makes d the ratio that o is.
+func (d *Difference) take(o *Difference) {
+	d.Ratio, d.Lo, d.Hi, d.CouldShow, d.Blocks, d.LeftOut, d.Why = o.Ratio, o.Lo, o.Hi, o.CouldShow, o.Blocks, o.LeftOut, o.Why
+}
+
+// span makes d the ratio halfway between its own and that of o, with the interval that holds both of theirs.
+func (d *Difference) span(o *Difference) {
+	if d.Lo == nil || o.Lo == nil {
+		d.take(o)
+		return
+	}
+	lo, hi := min(*d.Lo, *o.Lo), max(*d.Hi, *o.Hi)
+	least := math.Sqrt(hi/lo) - 1
+	d.Ratio, d.Lo, d.Hi, d.CouldShow = math.Sqrt(d.Ratio*o.Ratio), &lo, &hi, &least
 }
 
 // settleTruth holds CPU per request against what was planted: the ballast is added to what a request of A costs otherwise.

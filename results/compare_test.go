@@ -84,7 +84,8 @@ func TestVerdicts(t *testing.T) {
 		"3 % worse":                    {with(func(p *play) { p.server[1] = 6180 }), Worse, Worse, BasisShare, 1.03},
 		"half the cost":                {with(func(p *play) { p.server[1] = 3000 }), Better, Better, BasisShare, 0.5},
 		"dearer for the generator too": {with(func(p *play) { p.server[1], p.generator[1] = 6600, 6050 }), Worse, Worse, BasisPlain, 1.1},
-		"a little dearer for the generator, but proven": {with(func(p *play) { p.generator[1] = 5610; p.noise = 0 }), NoDifference, Worse, BasisPlain, 1},
+		"a little dearer for the generator, but proven": {with(func(p *play) { p.generator[1] = 5610; p.noise = 0 }), NoDifference, Worse, BasisBoth, 0.99},
+		"dearer, and a little for the generator too":    {with(func(p *play) { p.server[1], p.generator[1] = 6300, 5580; p.noise = 0 }), Worse, Worse, BasisBoth, 1.043},
 		"too few blocks": {with(func(p *play) { p.blocks = MinBlocks - 1 }), NoVerdict, NoVerdict, BasisShare, 1},
 		"nothing":        {with(func(p *play) { p.blocks = 0 }), NoVerdict, NoVerdict, BasisShare, 0},
 	} {

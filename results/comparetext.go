@@ -108,8 +108,11 @@ func (d *Difference) verdict() string {
 func (c *Comparison) notes() (lines []string) {
 	cpu := c.Find(CompareCPU)
 	how := "as server CPU ÷ generator CPU in the same windows, in which the machine's speed falls out"
-	if cpu.Basis == BasisPlain {
-		how = "of the server's CPU alone: a request of B costs the generator itself " + signedPercent(c.Find(CompareGenerator).Ratio-1)
+	switch gen := signedPercent(c.Find(CompareGenerator).Ratio - 1); cpu.Basis {
+	case BasisPlain:
+		how = "of the server's CPU alone: a request of B costs the generator itself " + gen
+	case BasisBoth:
+		how = "both ways, and the interval spans both: a request of B seems to cost the generator itself " + gen + ", or the machine changed its speed"
 	}
 	lines = append(lines, "CPU per request is compared "+how,
 		"server and generator share one CPU under SCHED_BATCH: neither takes it from the other in mid-work, so that what the one costs does not change the other")

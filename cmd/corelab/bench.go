@@ -4,21 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/term"
 
 	"corelab/results"
 	"corelab/runner"
 	"corelab/runner/probe"
-	"corelab/runner/target"
 	"corelab/scenarios"
 )
 
@@ -29,7 +23,7 @@ type BenchCmd struct {
 	Cores      []string `placeholder:"NAME,…" help:"Of our cores and the peers, only these; \"none\" for none. Otherwise all cores, and the peers that are installed."`
 	Target     []string `sep:"none" placeholder:"TARGET" help:"One more target: a core with flags ('pool --threads 16'), a core of another revision of this repository ('git:HEAD~3', 'git:v1:epoll'), or your own server ('mine=./server --port {port}'). May be repeated."`
 	Case       []string `placeholder:"NAME" help:"Only this case, such as connections=50, where a scenario has it. May be repeated."`
-	Plan       string   `enum:",smoke,standard,reference" default:"" help:"How much: smoke (a minute or two), standard (ten minutes; what is done when no scenario is named), reference (about an hour)."`
+	Plan       string   `enum:",smoke,standard,reference" default:"" help:"How much: smoke (a minute or two), standard (ten minutes; what is done when no scenario is named), reference (about an hour and a half)."`
 	Budget     Span     `placeholder:"10m" help:"Fit the plan into this time, aloud. 10m for the standard plan."`
 	Rounds     int      `placeholder:"N" help:"Trials of each cell, instead of the scenario's."`
 	Duration   Span     `placeholder:"1s" help:"Measured time of a trial, instead of the scenario's."`
@@ -74,14 +68,7 @@ const standardBudget = 10 * time.Minute
 
 // Run plans, says what it will do, measures, and reports.
 func (c *BenchCmd) Run() error {
-	// The context ends at the first signal; the ones that follow do nothing: what is left to do is bounded.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	err := c.begin(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return exitError{exitInterrupted, "interrupted before anything was measured"}
-	}
-	return err
+	return interruptible(c.begin)
 }
 
 func (c *BenchCmd) begin(ctx context.Context) error {
@@ -100,11 +87,7 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path, err := findCoreserver(ctx, c.Coreserver)
-	if err != nil {
-		return err
-	}
-	env, err := target.NewEnv(ctx, path)
+	env, err := newEnv(ctx, c.Coreserver)
 	if err != nil {
 		return err
 	}
@@ -146,9 +129,7 @@ func (c *BenchCmd) fill() {
 	if c.Plan == "standard" && c.Budget == 0 {
 		c.Budget = Span(standardBudget)
 	}
-	if c.Seed == 0 {
-		c.Seed = rand.Uint64() >> 1 // so that every reader of JSON takes it for a whole number of 64 bits
-	}
+	c.Seed = newSeed(c.Seed)
 }
 
 func (c *BenchCmd) ask(calls, hardware bool) runner.Ask {
@@ -237,16 +218,11 @@ func (c *BenchCmd) announce(p *runner.Plan, f *field, missing []results.Missing)
 
 // measure runs the plan into a record, and reports what is in it.
 func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools map[string]string, missing []results.Missing) error {
-	self, err := os.Executable()
+	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
-	dir, err := os.MkdirTemp("", "corelab-")
-	if err != nil {
-		return fmt.Errorf("make a folder for what servers write: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	defer clean()
 	targets, err := bay.Inspect(ctx, p)
 	if err != nil {
 		return err
@@ -279,52 +255,11 @@ func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools 
 // that was used before.
 func (c *BenchCmd) open(run results.Run, p *runner.Plan) (*results.Writer, *runner.Rest, time.Duration, error) {
 	if c.past == nil {
-		w, err := c.record(run)
+		w, err := newRecord(c.Out, "bench", run)
 		return w, &runner.Rest{Steps: p.Steps(), Skipped: p.Skipped()}, 0, err
 	}
 	rest, err := c.past.open(run, p)
 	return c.past.w, rest, c.past.rec.Used(), err
-}
-
-// nearby names a program below this folder as one types it here: a record should repeat elsewhere, and not tell where it lay.
-func nearby(command []string) []string {
-	here, err := os.Getwd()
-	if err != nil || len(command) == 0 {
-		return command
-	}
-	path, err := filepath.Rel(here, command[0])
-	if err != nil || !filepath.IsLocal(path) {
-		return command
-	}
-	return append([]string{path}, command[1:]...)
-}
-
-// record makes the run's folder, named by the second; a run that began in the same one has the next number.
-func (c *BenchCmd) record(run results.Run) (*results.Writer, error) {
-	id := run.Started.Format("20060102-150405") + "-bench"
-	var err error
-	for n := 1; n <= 10; n++ {
-		name := id
-		if n > 1 {
-			name = fmt.Sprintf("%s-%d", id, n)
-		}
-		var w *results.Writer
-		if w, err = results.Create(c.Out, name, run); !errors.Is(err, os.ErrExist) {
-			return w, err
-		}
-	}
-	return nil, err
-}
-
-func progress() *runner.Progress {
-	p := &runner.Progress{Out: os.Stderr}
-	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
-		p.Terminal = true
-		if w, _, err := term.GetSize(fd); err == nil {
-			p.Width = w
-		}
-	}
-	return p
 }
 
 // outcomes watches which cells were measured at least once.
@@ -394,6 +329,6 @@ func (c *BenchCmd) where(dir string) {
 	fmt.Printf("\nrun      %s (also %s)\nreport   %s\nbenchfmt %s\nrecord   %s\n", dir, latest,
 		filepath.Join(dir, results.ReportFile), filepath.Join(dir, results.BenchFile), filepath.Join(dir, results.RunFile))
 	if c.Plan == "standard" {
-		fmt.Println("\nmore     \"make reference\" measures every case with more rounds, in about an hour; \"corelab bench SCENARIO\" one question alone")
+		fmt.Println("\nmore     \"make reference\" measures every case with more rounds, in about an hour and a half; \"corelab bench SCENARIO\" one question alone")
 	}
 }

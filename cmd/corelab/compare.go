@@ -5,13 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"corelab/results"
@@ -59,27 +55,15 @@ const leastMax = 5 * time.Second
 
 // Run compares, and reports.
 func (c *CompareCmd) Run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	err := c.compare(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return exitError{exitInterrupted, "interrupted before anything was measured"}
-	}
-	return err
+	return interruptible(c.compare)
 }
 
 func (c *CompareCmd) compare(ctx context.Context) error {
 	if time.Duration(c.Max) < leastMax {
 		return exitError{exitUsage, fmt.Sprintf("--max %v is too short for a verdict: give it %v or more", time.Duration(c.Max), leastMax)}
 	}
-	if c.Seed == 0 {
-		c.Seed = rand.Uint64() >> 1
-	}
-	path, err := findCoreserver(ctx, c.Coreserver)
-	if err != nil {
-		return err
-	}
-	env, err := target.NewEnv(ctx, path)
+	c.Seed = newSeed(c.Seed)
+	env, err := newEnv(ctx, c.Coreserver)
 	if err != nil {
 		return err
 	}
@@ -111,43 +95,16 @@ func newDuel(ctx context.Context, env target.Env, a, b string) (*field, error) {
 
 // plan is the one cell of each side.
 func (c *CompareCmd) plan(f *field) (*runner.Plan, error) {
-	name, kase, _ := strings.Cut(c.Scenario, ":")
-	list, err := runner.LoadScenarios(scenarios.Files, name)
+	s, kase, err := oneScenario(c.Scenario)
 	if err != nil {
 		return nil, err
 	}
-	s := list[0]
 	if s.Load.Loop != runner.Closed {
 		return nil, fmt.Errorf("scenario %s offers a fixed rate (an open loop); a comparison needs a closed one, in which both sides do as much as they can: %s",
-			name, strings.Join(closedScenarios(), ", "))
-	}
-	names := s.CaseNames()
-	switch {
-	case kase == "" && len(names) > 1:
-		return nil, fmt.Errorf("scenario %s has several cases, name one of them: --scenario %s", name, strings.Join(prefixed(name+":", names), ", "))
-	case kase != "" && !slices.Contains(names, kase):
-		return nil, fmt.Errorf("scenario %s has no case %q; there is %s", name, kase, strings.Join(names, ", "))
+			s.Name, strings.Join(closedScenarios(), ", "))
 	}
 	s.AA, s.Also = nil, nil
-	ask := runner.Ask{Rounds: 1, WarmUp: -1, Generator: runner.ByCorelab, Placement: runner.One, Seed: c.Seed}
-	if kase != "" {
-		ask.Cases = []string{kase}
-	}
-	plan, err := runner.NewPlan(list, f.entrants(), ask)
-	if err != nil {
-		return nil, err
-	}
-	for _, cell := range plan.Skipped() {
-		return nil, fmt.Errorf("%s cannot take part in %s: %s", cell.Target, name, cell.Skipped)
-	}
-	return plan, nil
-}
-
-func prefixed(prefix string, names []string) (out []string) {
-	for _, n := range names {
-		out = append(out, prefix+n)
-	}
-	return out
+	return oneCase(s, kase, f, runner.One, c.Seed)
 }
 
 // closedScenarios are those that can be compared.
@@ -166,21 +123,16 @@ func closedScenarios() (names []string) {
 
 // measure runs the comparison into a record, and reports what is in it.
 func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, began time.Time) error {
-	self, err := os.Executable()
+	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
-	dir, err := os.MkdirTemp("", "corelab-")
-	if err != nil {
-		return fmt.Errorf("make a folder for what servers write: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	defer clean()
 	if _, err := bay.Inspect(ctx, plan); err != nil {
 		return err
 	}
-	for _, cell := range plan.Skipped() {
-		return fmt.Errorf("%s cannot take part in %s: %s", cell.Target, cell.Scenario.Name, cell.Skipped)
+	if err := refuse(plan); err != nil {
+		return err
 	}
 	cell := plan.Cells()[0]
 	asked := results.Compare{
@@ -240,23 +192,6 @@ func ballast(flags []string) (float64, error) {
 		return float64(d), nil
 	}
 	return 0, nil
-}
-
-// newRecord makes the folder of a run, named by the second and the command; a run that began in the same one has the next number.
-func newRecord(out, command string, run results.Run) (*results.Writer, error) {
-	id := run.Started.Format("20060102-150405") + "-" + command
-	var err error
-	for n := 1; n <= 10; n++ {
-		name := id
-		if n > 1 {
-			name = fmt.Sprintf("%s-%d", id, n)
-		}
-		var w *results.Writer
-		if w, err = results.Create(out, name, run); !errors.Is(err, os.ErrExist) {
-			return w, err
-		}
-	}
-	return nil, err
 }
 
 // conclude prints what the record says, and chooses the exit code.

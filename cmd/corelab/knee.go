@@ -5,19 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"corelab/results"
 	"corelab/runner"
 	"corelab/runner/probe"
-	"corelab/runner/target"
-	"corelab/scenarios"
 )
 
 // KneeCmd finds the highest rate at which the p99 of a target stays within a budget.
@@ -45,27 +40,15 @@ const kneeWarmUp = 200 * time.Millisecond
 
 // Run searches, and reports.
 func (c *KneeCmd) Run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	err := c.search(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return exitError{exitInterrupted, "interrupted before anything was measured"}
-	}
-	return err
+	return interruptible(c.search)
 }
 
 func (c *KneeCmd) search(ctx context.Context) error {
 	if c.P99 <= 0 || c.Window <= 0 || c.Max <= 0 {
 		return exitError{exitUsage, "--p99, --window and --max must be above 0"}
 	}
-	if c.Seed == 0 {
-		c.Seed = rand.Uint64() >> 1
-	}
-	path, err := findCoreserver(ctx, c.Coreserver)
-	if err != nil {
-		return err
-	}
-	env, err := target.NewEnv(ctx, path)
+	c.Seed = newSeed(c.Seed)
+	env, err := newEnv(ctx, c.Coreserver)
 	if err != nil {
 		return err
 	}
@@ -82,31 +65,15 @@ func (c *KneeCmd) search(ctx context.Context) error {
 
 // plan is one cell for each target, under an open loop whose rate the search sets.
 func (c *KneeCmd) plan(f *field) (*runner.Plan, error) {
-	name, kase, _ := strings.Cut(c.Scenario, ":")
-	list, err := runner.LoadScenarios(scenarios.Files, name)
+	s, kase, err := oneScenario(c.Scenario)
 	if err != nil {
 		return nil, err
 	}
-	s := list[0]
-	names := s.CaseNames()
-	switch {
-	case kase != "" && !slices.Contains(names, kase):
-		return nil, fmt.Errorf("scenario %s has no case %q; there is %s", name, kase, strings.Join(names, ", "))
-	case s.Vary.Percent != nil:
+	if s.Vary.Percent != nil {
 		kase = "" // the search chooses the rate
-	case kase == "" && len(names) > 1:
-		return nil, fmt.Errorf("scenario %s has several cases, name one of them: --scenario %s", name, strings.Join(prefixed(name+":", names), ", "))
 	}
 	s.AskRate(runner.Arrival(c.arrival()), c.Connections)
-	ask := runner.Ask{Rounds: 1, WarmUp: -1, Generator: runner.ByCorelab, Placement: runner.Placement(c.Placement), Seed: c.Seed}
-	if kase != "" {
-		ask.Cases = []string{kase}
-	}
-	plan, err := runner.NewPlan(list, f.entrants(), ask)
-	if err != nil {
-		return nil, err
-	}
-	return plan, c.refuse(plan)
+	return oneCase(s, kase, f, runner.Placement(c.Placement), c.Seed)
 }
 
 func (c *KneeCmd) arrival() string {
@@ -116,31 +83,18 @@ func (c *KneeCmd) arrival() string {
 	return string(runner.Poisson)
 }
 
-// refuse says why a target cannot take part.
-func (c *KneeCmd) refuse(plan *runner.Plan) error {
-	for _, cell := range plan.Skipped() {
-		return fmt.Errorf("%s cannot take part in %s: %s", cell.Target, c.Scenario, cell.Skipped)
-	}
-	return nil
-}
-
 // measure searches into a record, and reports what is in it.
 func (c *KneeCmd) measure(ctx context.Context, f *field, plan *runner.Plan) error {
-	self, err := os.Executable()
+	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
-	dir, err := os.MkdirTemp("", "corelab-")
-	if err != nil {
-		return fmt.Errorf("make a folder for what servers write: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	bay := &runner.Bay{Self: self, Targets: f.specs, Order: f.order, Dir: dir, Workers: c.Workers, ReadyTimeout: c.ReadyTimeout, Seed: c.Seed}
+	defer clean()
 	targets, err := bay.Inspect(ctx, plan)
 	if err != nil {
 		return err
 	}
-	if err := c.refuse(plan); err != nil {
+	if err := refuse(plan); err != nil {
 		return err
 	}
 	for i := range targets {

@@ -26,13 +26,13 @@ func (c *ReportCmd) Run() error {
 	if rec.Torn != "" {
 		fmt.Fprintf(os.Stderr, "corelab: %s\n", rec.Torn)
 	}
-	if rec.Run.Compare != nil && (c.Format == "files" || c.Format == "terminal" || c.Format == "md") {
-		// A comparison has no tables: it is this one.
+	if rec.Run.Compare != nil && c.Format != "slim" && c.Format != "benchfmt" {
+		// A comparison has no tables: it is this one. Its JSON is what compare --json printed.
 		found, err := results.Compared(rec)
 		if err != nil {
 			return err
 		}
-		return printComparison(found, false)
+		return printComparison(found, c.Format == "json")
 	}
 	switch c.Format {
 	case "json":

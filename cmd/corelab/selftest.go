@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -68,11 +67,7 @@ func (c *SelftestCmd) measure(ctx context.Context) (folder string, err error) {
 	if err != nil {
 		return "", err
 	}
-	path, err := findCoreserver(ctx, c.Coreserver)
-	if err != nil {
-		return "", err
-	}
-	env, err := target.NewEnv(ctx, path)
+	env, err := newEnv(ctx, c.Coreserver)
 	if err != nil {
 		return "", err
 	}
@@ -80,19 +75,12 @@ func (c *SelftestCmd) measure(ctx context.Context) (folder string, err error) {
 	if err != nil {
 		return "", err
 	}
-	self, err := os.Executable()
+	c.Seed = newSeed(c.Seed)
+	bay, clean, err := newBay(specs, order, 1, 0, c.Seed)
 	if err != nil {
-		return "", fmt.Errorf("find this program: %w", err)
+		return "", err
 	}
-	dir, err := os.MkdirTemp("", "corelab-")
-	if err != nil {
-		return "", fmt.Errorf("make a folder for what servers write: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	if c.Seed == 0 {
-		c.Seed = rand.Uint64() >> 1 // so that every reader of JSON takes it for a whole number of 64 bits
-	}
-	bay := &runner.Bay{Self: self, Targets: specs, Order: order, Dir: dir, Workers: 1, Seed: c.Seed}
+	defer clean()
 	if _, err := bay.Prepare(); err != nil {
 		return "", err
 	}
@@ -135,12 +123,7 @@ func (c *SelftestCmd) create(plants []*selftest.Plant, order []string, specs map
 	if err := probe.CallsAvailable(); err != nil {
 		run.Missing = append(run.Missing, results.Missing{Figure: "system calls", Reason: err.Error()})
 	}
-	id := run.Started.Format("20060102-150405") + "-selftest"
-	w, err := results.Create(c.Out, id, run)
-	for n := 2; errors.Is(err, os.ErrExist) && n <= 10; n++ {
-		w, err = results.Create(c.Out, fmt.Sprintf("%s-%d", id, n), run)
-	}
-	return w, err
+	return newRecord(c.Out, "selftest", run)
 }
 
 // say shows where the selftest is: on a terminal in one line, else a line for each plant.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // h2oConnections is asked for: the idle scenario's ten thousand, with room.
@@ -85,13 +83,8 @@ func h2oConfig(port, dir string, o Options) string {
 	if os.Geteuid() == 0 {
 		p("user: root")
 	}
-	connections := h2oConnections
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Max < h2oConnections+spareFiles {
-		connections = max(64, int(limit.Max)-spareFiles)
-	}
 	p("num-threads: %d", o.workers())
-	p("max-connections: %d", connections)
+	p("max-connections: %d", withinFiles(h2oConnections))
 	p("http1-request-timeout: 3600 # also how long an idle connection is kept")
 	p("server-name: h2o")
 	p("error-log: /dev/null")

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -79,14 +77,9 @@ func haproxyLacks(method, path string) string {
 func haproxyConfig(port, dir string, o Options) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	connections := haproxyConnections
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Max < haproxyConnections+spareFiles {
-		connections = max(64, int(limit.Max)-spareFiles)
-	}
 	p("global")
 	p("    nbthread %d", o.workers())
-	p("    maxconn %d", connections)
+	p("    maxconn %d", withinFiles(haproxyConnections))
 	p("    # it reckons with two descriptors a connection; here is no server behind it")
 	p("    no strict-limits")
 	p("defaults")

@@ -8,15 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
 	// nginxConnections is asked for each worker: the idle scenario's ten thousand, with room.
 	nginxConnections = 16384
-	// spareFiles are descriptors that nginx uses for itself: listeners, logs, epoll, channels, cached files.
-	spareFiles = 256
 	// inlineBytes is the longest body that the configuration holds itself. A word of it must stay below 4 KiB.
 	inlineBytes = 1024
 )
@@ -81,11 +77,8 @@ func nginxConfig(port, dir string, o Options) string {
 	if os.Geteuid() == 0 {
 		p("user root;")
 	}
-	connections := nginxConnections
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Max < nginxConnections+spareFiles {
-		connections = max(64, int(limit.Max)-spareFiles)
-	} else {
+	connections := withinFiles(nginxConnections)
+	if connections == nginxConnections {
 		p("worker_rlimit_nofile %d;", connections+spareFiles)
 	}
 	p("daemon off;")

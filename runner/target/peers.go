@@ -3,6 +3,8 @@ package target
 import (
 	"fmt"
 	"os/exec"
+
+	"golang.org/x/sys/unix"
 )
 
 // peer is a server of the field that the lab configures itself: one file, and one line of peers.
@@ -60,4 +62,17 @@ func (p *peer) find(own string) (string, error) {
 		return "", fmt.Errorf("%s is not installed (%w); `%s` installs it", p.name, err, p.install)
 	}
 	return path, nil
+}
+
+// spareFiles are descriptors that a peer uses for itself: listeners, logs, epoll, channels, cached files.
+const spareFiles = 256
+
+// withinFiles is how many connections a peer of one process may be told to take: those that are asked for, or fewer where
+// the limit on open files would cut them off.
+func withinFiles(connections int) int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Max < uint64(connections+spareFiles) {
+		return max(64, int(limit.Max)-spareFiles)
+	}
+	return connections
 }
