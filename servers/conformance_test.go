@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +60,8 @@ func start(t testing.TB, core servers.Core, s *service, cfg servers.Config) *run
 		select {
 		case <-ended:
 		case <-time.After(patience):
-			t.Errorf("%s: Serve did not return after its context ended", core.Name)
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%s: Serve did not return after its context ended\n%s", core.Name, stacks[:runtime.Stack(stacks, true)])
 		}
 	})
 	return r
