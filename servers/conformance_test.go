@@ -17,8 +17,13 @@ import (
 	"corelab/servers"
 )
 
-// cores returns all cores that parse, in the table's order.
+// cores returns the cores that this process tests, in the table's order: all that parse but alone, or alone.
 func cores() []servers.Core {
+	return slices.DeleteFunc(parsing(), func(c servers.Core) bool { return (c.Name == alone) != inAlone() })
+}
+
+// parsing returns all cores that parse, in the table's order.
+func parsing() []servers.Core {
 	return slices.DeleteFunc(slices.Clone(servers.Cores), func(c servers.Core) bool { return lacks(c, servers.Parsing) })
 }
 
@@ -155,6 +160,13 @@ func TestWire(t *testing.T) {
 			})
 		}
 	})
+	handOver := all.keep
+	if inAlone() {
+		handOver = all.fetch
+	}
+	if err := handOver(); err != nil {
+		t.Fatal(err)
+	}
 	all.compare(t)
 }
 
@@ -245,7 +257,7 @@ var (
 
 // compare holds all cores to identical bytes: the Date aside, and Connection where a core has no keep-alive.
 func (a *transcripts) compare(t *testing.T) {
-	all := cores()
+	all := parsing()
 	ref := all[slices.IndexFunc(all, func(c servers.Core) bool { return !lacks(c, servers.KeepAlive) })]
 	for name, of := range a.of {
 		for _, core := range all {
