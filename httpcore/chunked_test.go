@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http/httputil"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,9 @@ func TestChunkedOneCall(t *testing.T) {
 	}
 }
 
+// manyDigits finds a size that net/http refuses for its length alone.
+var manyDigits = regexp.MustCompile(`[0-9a-fA-F]{17}`)
+
 func FuzzChunked(f *testing.F) {
 	files, err := filepath.Glob("testdata/chunked/*.txt")
 	if err != nil {
@@ -95,10 +99,11 @@ func FuzzChunked(f *testing.F) {
 			}
 		}
 		// What is accepted here must be accepted, with the same data, by net/http's decoder. That is laxer but for white
-		// space before an extension's semicolon, which RFC 9112 §7.1.1 has recipients accept; it reads no trailers.
+		// space before an extension's semicolon, which RFC 9112 §7.1.1 has recipients accept, and for a size of more than
+		// 16 digits, which may begin with zeros (§7.1 bounds the value, not the digits); it reads no trailers.
 		if data, rest, found := strings.Cut(whole, "done\n"); found {
 			want, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(in)))
-			if spaced := bytes.Contains(in, []byte(" ;")) || bytes.Contains(in, []byte("\t;")); err != nil && spaced {
+			if spaced := bytes.Contains(in, []byte(" ;")) || bytes.Contains(in, []byte("\t;")); err != nil && (spaced || manyDigits.Match(in)) {
 				return
 			}
 			if err != nil {
