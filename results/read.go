@@ -24,6 +24,8 @@ type Record struct {
 	whole   int64         // bytes of the file up to what is torn
 	unended bool          // the last line lacks its line feed, and nothing else
 	earlier time.Duration // that the parts before the last used
+
+	profiles profileCache
 }
 
 // Part says where a run was taken up again.

@@ -82,9 +82,10 @@ const (
 	RoleRanked   = ""         // counts for the tables
 	RoleAA       = "aa"       // the same target again, as a second entry: the noise floor
 	RoleSecond   = "second"   // the same cell by a second generator, to hold them against each other
-	RoleObserved = "observed" // observed by something that slows it: system calls by name, profiles
+	RoleObserved = "observed" // observed by something that slows it: system calls by name, the CPU's own counters
 	RoleCompared = "compared" // a short window of a comparison, whose Machine is of the one CPU alone: no table but its own has it
 	RoleKnee     = "knee"     // an open loop at one of the rates that a knee search tries: no table but its own has it
+	RoleProfiled = "profiled" // observed by profilers, which slow it more: its Profiles say where the CPU's time went
 	RoleCeiling  = "ceiling"  // a short closed loop that finds the rate from which an open loop's load is taken
 )
 
@@ -114,6 +115,9 @@ type Trial struct {
 	Counted map[string]float64 `json:"hardware_per_request,omitempty"` // by the CPU's own counters, only in RoleObserved: "instructions"
 	Runtime *Runtime           `json:"runtime,omitempty"`              // Go's, of our cores
 	Workers []Worker           `json:"workers,omitempty"`
+
+	Profiles []Profile `json:"profiles,omitempty"`  // only in RoleProfiled
+	RunQueue *Latency  `json:"run_queue,omitempty"` // from a thread's wake-up until it ran, only in RoleProfiled
 
 	Warnings []Warning `json:"warnings,omitempty"`
 	Missing  []Missing `json:"missing,omitempty"`
@@ -285,6 +289,32 @@ type Runtime struct {
 	GCs        uint64 `json:"gc_cycles"`
 	Goroutines int    `json:"goroutines"` // at the end
 	HeapKiB    uint64 `json:"heap_kib"`   // at the end
+}
+
+// Kinds of profiles. Those of Go are only of our own cores, taken by their own runtime.
+const (
+	ProfileCPU       = "cpu"          // where the server's CPU time went, kernel and user, and what its CPUs did when they were idle: by perf
+	ProfileOffCPU    = "off-cpu"      // where its threads waited, and for how long: by perf
+	ProfileGoCPU     = "go-cpu"       // by Go's own sampling: user code, and labels
+	ProfileHeap      = "go-heap"      // allocated since the start, and in use
+	ProfileBlock     = "go-block"     // waiting on channels, locks and conditions
+	ProfileMutex     = "go-mutex"     // holding locks that others waited for
+	ProfileGoroutine = "go-goroutine" // where goroutines were at the end
+)
+
+// Profile is one profile of the server over the measured time: a file in the format of profile.proto, gzipped, which
+// "go tool pprof" opens. In those by perf the root frame of every stack is the name of its thread's program, "nginx",
+// "coreserver", or "idle" for time in which the CPU had nothing to do.
+type Profile struct {
+	Kind    string        `json:"kind"`
+	Path    string        `json:"path"`              // below the run's folder: "profiles/plaintext-reactor-cpu.pb.gz"
+	Event   string        `json:"event"`             // "cpu-clock", "cycles", "sched:sched_switch", "go"
+	Rate    float64       `json:"rate,omitempty"`    // samples asked for, per second and CPU
+	Elapsed time.Duration `json:"elapsed_ns"`        // that it covers
+	Samples uint64        `json:"samples"`           // in the file
+	Lost    uint64        `json:"lost,omitempty"`    // by the kernel: its buffer was full
+	Others  uint64        `json:"others,omitempty"`  // of other processes on the same CPUs, which are not in the file
+	Command []string      `json:"command,omitempty"` // that recorded it
 }
 
 // Worker is what one worker of our cores did over the measured time.
