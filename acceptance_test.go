@@ -25,13 +25,6 @@ const (
 	leastHeld        = 18 // of them, whose interval holds the truth
 )
 
-// acceptanceHistory says how the committed record came about, as far as the counts do not. It goes when aa.jsonl is measured anew.
-const acceptanceHistory = "**Not yet independent.** The comparisons of reactor with itself were measured once. Judged by the rule of that time they had " +
-	"3 false verdicts, one more than the bound; two of them were of one comparison, beside which something was compiled. The rule was then changed (where the " +
-	"generator's own cost may differ, the share and the plain cost must agree) and the same records judged again, so that the count below is of records that the " +
-	"rule was made after. The planted ones were measured twice: reactor against `reactor --ballast 177ns` was found in 20 of 20, but the truth held in 17 of 20 " +
-	"(+3.12 % in the mean, +2.94 % planted), since carrying a ballast costs some 10 ns by itself. Below are those of a second measurement, with a ballast on both sides."
-
 // accepted are the two figures that verdicts are counted over.
 var accepted = []string{results.CompareCPU, results.CompareThroughput}
 
@@ -163,7 +156,7 @@ func (c counts) failures() (list []string) {
 func (c counts) page(same, planted []results.Comparison) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Does `corelab compare` tell the truth?\n\nMade by `make acceptance`: [`scripts/acceptance.sh`](../../../scripts/acceptance.sh) measures, "+
-		"`TestAcceptance` counts. Each line of `aa.jsonl` and `planted.jsonl` is what `corelab report --format json` makes of the record of one comparison.\n\n%s\n\n", acceptanceHistory)
+		"`TestAcceptance` counts. Each line of `aa.jsonl` and `planted.jsonl` is what `corelab report --format json` makes of the record of one comparison.\n\n")
 	fmt.Fprintf(&b, "| question | answer | bound |\n|:---|---:|---:|\n")
 	fmt.Fprintf(&b, "| reactor against itself, %d comparisons of 30 s: differences found in CPU per request and throughput | %d of %d | ≤ %d |\n", c.same, c.wrongFalse, len(accepted)*c.same, mostFalse)
 	fmt.Fprintf(&b, "| 3 %% of CPU planted in reactor, %d comparisons of 30 s: found | %d of %d | ≥ %d |\n", c.planted, c.found, c.planted, leastFound)
