@@ -48,4 +48,10 @@
 // With --pprof ADDR the profiles of runtime/pprof are served on a listener of their own, in the layout that "go tool
 // pprof" expects: /debug/pprof/profile?seconds=N for the CPU, /debug/pprof/heap and the others. They are served by the
 // goroutine core; net/http is not linked. A profiled run is never ranked.
+//
+// They can be had without a port as well, on --stats-fd: the line "profile begin" starts to sample the CPU, what blocks and
+// what waits for locks, at rates that no other run pays for, and "profile end" is answered with all profiles, gzipped and in
+// base64, by the names that they have in a record:
+//
+//	{"profiling":false,"profiles":{"go-block":"H4sI…","go-cpu":"H4sI…","go-goroutine":"…","go-heap":"…","go-mutex":"…"}}
 package main

@@ -167,7 +167,7 @@ func TestAnswerStats(t *testing.T) {
 	workers := func() []servers.WorkerStats {
 		return []servers.WorkerStats{{Accepted: 1, Open: 2, Requests: 3, Errors: 4}}
 	}
-	for asked, answers := range map[string]int{"": 0, "\n": 1, "stats\n": 1, "x": 1, "\n\n\n": 3} {
+	for asked, answers := range map[string]int{"": 0, "\n": 1, "stats\n": 1, "x": 1, "\n\n\n": 3, "profile end\n\n": 2} {
 		conn := &duplex{Reader: strings.NewReader(asked)}
 		if err := answerStats(conn, workers, nil); err != nil {
 			t.Error(err)

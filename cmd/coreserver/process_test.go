@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
+
 	"corelab/servers"
 )
 
@@ -426,5 +428,68 @@ func TestProfiles(t *testing.T) {
 		if status, body := p.get(test.path); status != test.status || !strings.HasPrefix(body, test.begins) {
 			t.Errorf("%s: got %d %.40q", test.path, status, body)
 		}
+	}
+}
+
+// TestProfilesByDescriptor asks for profiles without a port, and finds in them what the server did.
+func TestProfilesByDescriptor(t *testing.T) {
+	p := start(t, "--core", "goroutine")
+	answers := bufio.NewReader(p.stats)
+	ask := func(question string) (a profileAnswer) {
+		t.Helper()
+		p.stats.SetDeadline(time.Now().Add(bound))
+		if _, err := io.WriteString(p.stats, question+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		line, err := answers.ReadBytes('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(line, &a); err != nil {
+			t.Fatalf("%v in %.200s", err, line)
+		}
+		return a
+	}
+	if a := ask(askEnd); a.Profiling || a.Error == "" {
+		t.Errorf("an end before the begin gets %+v", a)
+	}
+	for range 2 { // it can be done again
+		if a := ask(askBegin); !a.Profiling || a.Error != "" {
+			t.Fatalf("begin gets %+v", a)
+		}
+		if a := ask(askBegin); !a.Profiling || a.Error == "" {
+			t.Errorf("a second begin gets %+v", a)
+		}
+		if status, _ := p.get("/health"); status != 200 {
+			t.Errorf("a profiled server answers %d", status)
+		}
+		a := ask(askEnd)
+		if a.Profiling || a.Error != "" || len(a.Profiles) != len(namedProfiles)+1 {
+			t.Fatalf("end gets %+v", a)
+		}
+		for kind, types := range map[string]string{
+			"go-cpu": "samples cpu", "go-heap": "alloc_objects alloc_space inuse_objects inuse_space", "go-block": "contentions delay",
+			"go-mutex": "contentions delay", "go-goroutine": "goroutine",
+		} {
+			read, err := profile.ParseData(a.Profiles[kind])
+			if err != nil {
+				t.Errorf("%s: %v", kind, err)
+				continue
+			}
+			var got []string
+			for _, v := range read.SampleType {
+				got = append(got, v.Type)
+			}
+			if strings.Join(got, " ") != types {
+				t.Errorf("%s has values of %v, want %s", kind, got, types)
+			}
+			if kind == "go-goroutine" && len(read.Sample) == 0 {
+				t.Error("no goroutine is anywhere")
+			}
+		}
+	}
+	// Figures can be asked for before and after.
+	if f := p.ask("\n"); len(f.Workers) == 0 {
+		t.Errorf("the figures are %+v", f)
 	}
 }

@@ -39,18 +39,23 @@ func serveStats(conn io.ReadWriteCloser, server servers.Server, load *ballast, s
 	}
 }
 
-// answerStats writes one line of figures for each line read, or for bytes that come without one.
+// answerStats writes one line of figures for each line read, or for bytes that come without one; lines that ask for profiles
+// get those.
 func answerStats(conn io.ReadWriter, workers func() []servers.WorkerStats, load *ballastFigures) error {
 	buf := make([]byte, maxAsked)
+	profiles := new(recorder)
+	defer profiles.stop()
 	for {
 		n, err := conn.Read(buf)
-		if n > 0 {
-			line, err := json.Marshal(figures{readRuntime(), workers(), load})
-			if err != nil {
-				return err
+		for _, question := range questions(buf[:n]) {
+			line, ours := profiles.answer(question)
+			if !ours {
+				var err error
+				if line, err = json.Marshal(figures{readRuntime(), workers(), load}); err != nil {
+					return err
+				}
 			}
-			line = append(line, '\n')
-			if _, err := conn.Write(bytes.Repeat(line, max(1, bytes.Count(buf[:n], []byte{'\n'})))); err != nil {
+			if _, err := conn.Write(append(line, '\n')); err != nil {
 				return err
 			}
 		}
@@ -61,6 +66,18 @@ func answerStats(conn io.ReadWriter, workers func() []servers.WorkerStats, load 
 			return err
 		}
 	}
+}
+
+// questions are the whole lines of what was read at once, or all of it where there is none.
+func questions(read []byte) [][]byte {
+	whole := bytes.Count(read, []byte{'\n'})
+	switch {
+	case len(read) == 0:
+		return nil
+	case whole == 0:
+		return [][]byte{read}
+	}
+	return bytes.SplitN(read, []byte{'\n'}, whole+1)[:whole]
 }
 
 // readRuntime reads what the runtime counts. It stops no goroutine, as runtime.ReadMemStats would.
