@@ -153,6 +153,16 @@ type Load struct {
 	Phases      []Phase       `json:"phases,omitempty"`         // of an open loop whose rate changes, in order
 	Slices      []Slice       `json:"slices,omitempty"`         // the window cut into equal times, in order
 	Reconnect   bool          `json:"reconnect,omitempty"`      // each request on a connection of its own
+	Course      *Course       `json:"course,omitempty"`         // of a window that is long enough, by our own generator
+}
+
+// Course is what happened in the pieces of a window, one after the other. The generator reads all of it itself, between two
+// answers: the pieces are not of quite the same length.
+type Course struct {
+	Ends     []time.Duration `json:"ends_ns"`                 // of the pieces, from the window's begin, where the first begins
+	Answered []uint64        `json:"answered"`                // requests in each
+	Server   []time.Duration `json:"server_cpu_ns,omitempty"` // that the server used in each; absent where its clock could not be read
+	Client   []time.Duration `json:"client_cpu_ns,omitempty"` // that the generator used
 }
 
 // Phase is a part of an open loop with a rate of its own. A request belongs to the phase in which it was due.
@@ -307,14 +317,15 @@ const (
 // "coreserver", or "idle" for time in which the CPU had nothing to do.
 type Profile struct {
 	Kind    string        `json:"kind"`
-	Path    string        `json:"path"`              // below the run's folder: "profiles/plaintext-reactor-cpu.pb.gz"
-	Event   string        `json:"event"`             // "cpu-clock", "cycles", "sched:sched_switch", "go"
-	Rate    float64       `json:"rate,omitempty"`    // samples asked for, per second and CPU
-	Elapsed time.Duration `json:"elapsed_ns"`        // that it covers
-	Samples uint64        `json:"samples"`           // in the file
-	Lost    uint64        `json:"lost,omitempty"`    // by the kernel: its buffer was full
-	Others  uint64        `json:"others,omitempty"`  // of other processes on the same CPUs, which are not in the file
-	Command []string      `json:"command,omitempty"` // that recorded it
+	Path    string        `json:"path"`               // below the run's folder: "profiles/plaintext-reactor-cpu.pb.gz"
+	Event   string        `json:"event"`              // "cpu-clock", "cycles", "sched:sched_switch", "go"
+	Rate    float64       `json:"rate,omitempty"`     // samples asked for, per second and CPU
+	Begin   time.Duration `json:"begin_ns,omitempty"` // of that, from the window's begin: profilers take turns in it
+	Elapsed time.Duration `json:"elapsed_ns"`         // that it covers
+	Samples uint64        `json:"samples"`            // in the file
+	Lost    uint64        `json:"lost,omitempty"`     // by the kernel: its buffer was full
+	Others  uint64        `json:"others,omitempty"`   // of other processes on the same CPUs, which are not in the file
+	Command []string      `json:"command,omitempty"`  // that recorded it
 }
 
 // Worker is what one worker of our cores did over the measured time.

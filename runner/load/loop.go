@@ -64,6 +64,7 @@ type loop struct {
 	clocks      [2]instant // loop 0: at the begin and the end of the window
 	others      [2][]time.Duration
 	shown       [2]uint64 // requests and errors that the progress has had
+	course      course
 }
 
 func newLoop(p *plan, index, connections int) (*loop, error) {
@@ -72,7 +73,7 @@ func newLoop(p *plan, index, connections int) (*loop, error) {
 		return nil, err
 	}
 	l := &loop{plan: p, index: index, poll: poll, conns: make([]conn, connections), buffer: make([]byte, readBuffer),
-		tally: newTally(p.spec), free: newRing(connections), unready: connections}
+		tally: newTally(p.spec), free: newRing(connections), unready: connections, course: newCourse(p.spec)}
 	l.known.toHead = p.spec.Method == "HEAD"
 	l.known.bytes = make([]byte, 0, 1024)
 	for i := range l.conns {
@@ -112,6 +113,9 @@ func (l *loop) run() {
 		l.now = now()
 		if l.now >= l.tick || l.now >= l.reopen {
 			l.look()
+		}
+		if l.now >= l.course.next {
+			l.mark()
 		}
 		if l.turn() {
 			return
@@ -164,6 +168,7 @@ func (l *loop) turn() bool {
 		if l.index == 0 {
 			l.clocks[0] = readInstant(l.spec.Observe, l.others[0])
 		}
+		l.course.begin(l.now)
 		l.breakSilence()
 		return stopped && l.finish()
 	case l.phase == measuring && (l.now >= l.last || stopped):
@@ -208,6 +213,7 @@ func (l *loop) breakSilence() {
 // finish ends the window. An open loop goes on to wait for the answers to what was due in it.
 func (l *loop) finish() bool {
 	l.ended = l.now
+	l.course.end()
 	if l.index == 0 {
 		l.clocks[1] = readInstant(l.spec.Observe, l.others[1])
 	}

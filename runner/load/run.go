@@ -221,6 +221,7 @@ func (p *plan) result(loops []*loop) (Result, error) {
 	if s.Rate == 0 {
 		r.Arrival = ""
 	}
+	r.Course = recordCourse(loops)
 	var err, err2 error
 	r.Latency, err = distribution(sum.latency)
 	r.Service, err2 = distribution(sum.service)
