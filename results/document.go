@@ -24,7 +24,14 @@ type (
 	list      []string
 	listing   []string // lines of code, kept as they are
 	picture   struct{ file, alt string }
+	linked    []link
 )
+
+// link is an item of a list that may name a file beside the report.
+type link struct {
+	text        string
+	label, file string // empty without one
+}
 
 // grid is a table with what stands under it.
 type grid struct {
@@ -32,6 +39,7 @@ type grid struct {
 	rows    []gridRow
 	facts   []string // placement, noise floor …
 	notes   footnotes
+	key     Key // of the ranked trials that the rows are; zero for other tables
 }
 
 type column struct {
@@ -43,6 +51,7 @@ type gridRow struct {
 	cells    []string
 	doubtful bool // a warning keeps it out of the ranks
 	limit    bool
+	about    *tableRow // what the row was made of; nil in tables that have no more to say about it
 }
 
 func (d *document) add(p part) { d.parts = append(d.parts, p) }

@@ -20,6 +20,8 @@ func (d *document) markdown() string {
 			writeList(&b, p)
 		case listing:
 			writeListing(&b, p)
+		case linked:
+			writeLinks(&b, p)
 		case picture:
 			b.WriteString("![" + escapeMarkdown(p.alt) + "](" + p.file + ")\n")
 		case *grid:
@@ -32,6 +34,16 @@ func (d *document) markdown() string {
 func writeList(b *strings.Builder, items []string) {
 	for _, item := range items {
 		b.WriteString("- " + escapeMarkdown(item) + "\n")
+	}
+}
+
+func writeLinks(b *strings.Builder, items []link) {
+	for _, item := range items {
+		b.WriteString("- " + escapeMarkdown(item.text))
+		if item.file != "" {
+			b.WriteString(": [" + escapeMarkdown(item.label) + "](" + item.file + ")")
+		}
+		b.WriteByte('\n')
 	}
 }
 

@@ -216,7 +216,7 @@ func TestOverloadReport(t *testing.T) {
 		golden(t, "overload/"+name, files[name])
 	}
 	var d document
-	addScenario(&d, rec, rec.Run.Scenarios[0], Cells(rec), false)
+	addScenario(&d, rec, rec.Run.Scenarios[0], Cells(rec), map[string][]byte{})
 	golden(t, "overload/section.md", []byte(d.markdown()))
 	golden(t, "overload/section.txt", []byte(d.terminal(160, false)))
 	if again, err := Report(overloaded()); err != nil || string(again[ReportFile]) != string(files[ReportFile]) {

@@ -59,6 +59,10 @@ func Plots(rec *Record) (map[string][]byte, error) {
 			files[CostPlot] = b
 		}
 	}
+	if m := newMigration(rec, cells); m != nil {
+		files[MigrationPlot] = m.draw()
+	}
+	layerPictures(files, rec, cells)
 	for _, s := range orderedScenarios(rec) {
 		name := fileWord(s.Name) + connectionsPlot
 		b, err := overConnections(rec, s, cells)

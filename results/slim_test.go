@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,8 @@ func TestWriteSlim(t *testing.T) {
 		trial.Kind, trial.Load.Loop, trial.Load.Latency, trial.Load.Service = KindTrial, loop, latency(), latency()
 		rec.Trials = append(rec.Trials, *trial)
 	}
+	profiles := []Profile{{Kind: ProfileCPU, Path: "profiles/plaintext-reactor-cpu.pb.gz", Event: "cpu-clock", Samples: 2000}}
+	rec.Trials[0].Role, rec.Trials[0].Profiles, rec.Trials[0].RunQueue = RoleProfiled, profiles, &Latency{Count: 5, P50: 3000}
 	var b bytes.Buffer
 	if err := WriteSlim(&b, rec); err != nil {
 		t.Fatal(err)
@@ -34,6 +37,9 @@ func TestWriteSlim(t *testing.T) {
 	slim, err := Read(dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := slim.Trials[0]; !reflect.DeepEqual(got.Profiles, profiles) || got.RunQueue == nil || *got.RunQueue != *rec.Trials[0].RunQueue {
+		t.Errorf("of the profiles is left %+v", got)
 	}
 	want, err := Report(rec)
 	if err != nil {

@@ -44,6 +44,10 @@ func (d *document) terminal(width int, colour bool) string {
 			for _, item := range p {
 				s.wrap("", "- ", "  ", item)
 			}
+		case linked:
+			for _, item := range p {
+				s.wrap("", "- ", "  ", item.text)
+			}
 		case listing:
 			for _, line := range p {
 				s.line("", "    "+printable(line))
