@@ -120,6 +120,7 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool
 	}
 	if g := overloadGrid(rec, s, cells); g != nil {
 		d.add(g)
+		addBottlenecks(d, rec, overloadLimited(rec, s, cells), cells, brief)
 		names = nil
 	}
 	for _, name := range names {
@@ -128,7 +129,9 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool
 			if title := tableTitle(k, len(keys) > 1); title != "" {
 				d.add(heading{3, title})
 			}
-			d.add(newLoadTable(&rec.Run, k, cells).build(runNoise(cells, k)))
+			t := newLoadTable(&rec.Run, k, cells)
+			d.add(t.build(runNoise(cells, k)))
+			addBottlenecks(d, rec, t.limited(), cells, brief)
 		}
 		for _, k := range keys {
 			if brief && !observedCase(cells, k) {

@@ -368,20 +368,24 @@ type CellVerdict struct {
 	Loop      string `json:"loop,omitempty"`
 	Placement string `json:"placement,omitempty"`
 	Verdict
-	Ranked bool `json:"ranked"` // it takes part in the ranks of its table
+	Ranked     bool        `json:"ranked"`               // it takes part in the ranks of its table
+	Bottleneck *Bottleneck `json:"bottleneck,omitempty"` // what limits it
 }
 
-// Verdicts judges every cell of the record that was tried, in the order of the record, but for those that were observed.
+// Verdicts judges every cell of the record that was tried, in the order of the record, but for those that were observed or
+// profiled: these are slowed, and nobody asks who was busy in them.
 func Verdicts(rec *Record) []CellVerdict {
 	limits := map[string]bool{}
 	for _, t := range rec.Run.Targets {
 		limits[t.Name] = t.Limit
 	}
 	verdicts := []CellVerdict{}
-	for _, c := range Cells(rec) {
-		if v, ok := c.Verdict(); ok && c.Role != RoleObserved { // which is slowed, and of which nobody asks who was busy
+	cells := Cells(rec)
+	for _, c := range cells {
+		if v, ok := c.Verdict(); ok && c.Role != RoleObserved && c.Role != RoleProfiled {
+			limit := newScene(rec, cells, c, v).judge()
 			verdicts = append(verdicts, CellVerdict{Scenario: c.Scenario, Case: c.Case, Target: c.Target, Role: c.Role, Generator: c.Generator,
-				Loop: c.Loop, Placement: c.Placement, Verdict: v, Ranked: v.Sound() && c.Role == RoleRanked && !limits[c.Target]})
+				Loop: c.Loop, Placement: c.Placement, Verdict: v, Ranked: v.Sound() && c.Role == RoleRanked && !limits[c.Target], Bottleneck: &limit})
 		}
 	}
 	return verdicts
