@@ -247,26 +247,36 @@ func CallsAvailable() error {
 
 // findTracing returns the number of the tracepoint of all calls, and mounts tracefs for it.
 func findTracing() (uint64, error) {
-	if b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); err != nil {
-		return 0, errors.New("count system calls: this kernel has no perf events (CONFIG_PERF_EVENTS)")
-	} else if strings.TrimSpace(string(b)) != "-1" && os.Geteuid() != 0 {
-		return 0, errors.New("count system calls: not root; run as root, or `sudo sysctl kernel.perf_event_paranoid=-1` and make tracefs readable")
-	}
-	if id, err := eventID(tracefs + "/events/raw_syscalls/sys_enter"); err == nil {
-		return id, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("count system calls: %w; run as root", err)
-	}
-	if !slices.Contains(mounts(), tracefs) {
-		if err := unix.Mount("tracefs", tracefs, "tracefs", 0, ""); err != nil {
-			return 0, fmt.Errorf("count system calls: tracefs is not mounted and could not be (%w); as root: mount -t tracefs tracefs %s", err, tracefs)
-		}
+	if err := mountTracing(); err != nil {
+		return 0, fmt.Errorf("count system calls: %w", err)
 	}
 	id, err := eventID(tracefs + "/events/raw_syscalls/sys_enter")
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return 0, errors.New("count system calls: this kernel traces no system calls (CONFIG_FTRACE_SYSCALLS)")
 	}
+	if err != nil {
+		return 0, fmt.Errorf("count system calls: %w; run as root", err)
+	}
 	return id, nil
+}
+
+// mountTracing mounts tracefs where it is missing and this process may. Nil says that tracepoints can be looked up.
+func mountTracing() error {
+	if b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); err != nil {
+		return errors.New("this kernel has no perf events (CONFIG_PERF_EVENTS)")
+	} else if strings.TrimSpace(string(b)) != "-1" && os.Geteuid() != 0 {
+		return errors.New("not root; run as root, or `sudo sysctl kernel.perf_event_paranoid=-1` and make tracefs readable")
+	}
+	if _, err := os.Stat(tracefs + "/events"); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return nil // what may not be read is told by whoever reads it
+	}
+	if slices.Contains(mounts(), tracefs) {
+		return errors.New("this kernel has no trace events (CONFIG_EVENT_TRACING)")
+	}
+	if err := unix.Mount("tracefs", tracefs, "tracefs", 0, ""); err != nil {
+		return fmt.Errorf("tracefs is not mounted and could not be (%w); as root: mount -t tracefs tracefs %s", err, tracefs)
+	}
+	return nil
 }
 
 func mounts() []string {

@@ -106,9 +106,9 @@ func RecordCPU(ctx context.Context, spec RecordSpec) (*Recording, error) {
 	r.missing = missing
 	var tries [][]string // of what to sample by
 	if HardwareAvailable() == nil {
-		tries = append(tries, []string{"-e", fmt.Sprintf("cycles/freq=%d/", spec.Rate), "-e", fmt.Sprintf("cpu-clock/freq=%d/", min(spec.Rate, clockRate))})
+		tries = append(tries, []string{"-e", fmt.Sprintf("cycles/freq=%d/", spec.Rate), "-e", fmt.Sprintf("%s/freq=%d/", clockEvent, min(spec.Rate, clockRate))})
 	}
-	tries = append(tries, []string{"-e", "cpu-clock", "-F", strconv.Itoa(spec.Rate)})
+	tries = append(tries, []string{"-e", clockEvent, "-F", strconv.Itoa(spec.Rate)})
 	for _, events := range tries {
 		r.event, _, _ = strings.Cut(events[1], "/")
 		args := append(append(events, "--call-graph", spec.callGraph()), where...)
@@ -139,16 +139,18 @@ func (r *Recording) Stop(ctx context.Context) (*Sampled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert perf's samples: %w", err)
 	}
-	s := &Sampled{Event: r.event, Rate: float64(r.spec.Rate), Others: c.others, Command: r.session.argv, Missing: r.missing}
-	s.Elapsed, s.Lost = r.session.elapsed(), counts.lost
-	if s.Profile, s.Samples, err = c.profile(s); err != nil {
+	s := &Sampled{Event: r.event, Rate: float64(r.spec.Rate), Elapsed: r.session.elapsed(), Lost: counts.lost, Command: r.session.command(), Missing: r.missing}
+	if err := c.profile(s); err != nil {
 		return nil, fmt.Errorf("convert perf's samples: %w", err)
 	}
 	return s, nil
 }
 
-// clockRate is the rate of the clock beside the CPU's cycles.
-const clockRate = 997
+// clockEvent is the kernel's timer as perf calls it, clockRate its rate beside the CPU's cycles.
+const (
+	clockEvent = "cpu-clock"
+	clockRate  = 997
+)
 
 func (s RecordSpec) filled(bound time.Duration) RecordSpec {
 	if s.Unwind == "" {

@@ -100,8 +100,8 @@ func (r *SchedRecording) Stop(ctx context.Context) (*Sampled, *WakeUps, error) {
 		return nil, nil, fmt.Errorf("convert the scheduler's trace: %w", err)
 	}
 	c.end()
-	s := &Sampled{Event: eventSwitch, Elapsed: r.session.elapsed(), Lost: counts.lost, Others: c.others, Command: r.session.argv}
-	if s.Profile, s.Samples, err = c.profile(s); err != nil {
+	s := &Sampled{Event: eventSwitch, Elapsed: r.session.elapsed(), Lost: counts.lost, Command: r.session.command()}
+	if err := c.profile(s); err != nil {
 		return nil, nil, fmt.Errorf("convert the scheduler's trace: %w", err)
 	}
 	return s, &c.wakeUps, nil
