@@ -380,13 +380,13 @@ func (t *loadTable) build(fallback []Noise) *grid {
 		t.grid.columns = append(t.grid.columns, c.column)
 	}
 	for _, row := range t.rows {
-		r := gridRow{doubtful: row.verdict.Kind != "" && !row.ranked, limit: row.target.Limit}
+		r := gridRow{doubtful: row.verdict.Kind != "" && !row.ranked, limit: row.target.Limit, about: row}
 		for _, c := range columns {
 			r.cells = append(r.cells, c.show(t, row))
 		}
 		t.grid.rows = append(t.grid.rows, r)
 	}
-	t.grid.facts = t.facts(fallback)
+	t.grid.facts, t.grid.key = t.facts(fallback), t.key
 	return t.grid
 }
 
