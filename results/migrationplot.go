@@ -205,6 +205,14 @@ func (c *canvas) valueBar(x, y, w, room float64, colour color.NRGBA, hollow bool
 	}
 }
 
+// cut marks a bar that ends at x and would be longer.
+func (c *canvas) cut(x, y float64) {
+	white := color.NRGBA{255, 255, 255, 255}
+	for _, from := range []float64{16, 10} {
+		c.line(x-from, y+migrationBar+1, x-from+6, y-1, white, 2.5)
+	}
+}
+
 // drawTails draws the p99 of each row, and the way from the p50 to it.
 func (m *migration) drawTails(c *canvas, bottom float64) {
 	c.heading(tailLeft, "p99, closed loop", "log scale; line from the p50")
@@ -291,14 +299,13 @@ func (m *migration) drawCosts(c *canvas, bottom float64) {
 		if !ok {
 			continue
 		}
-		shrunk := shrunkTo(e.Median/1e3, p.hi)
-		label := formatTime(e.Median)
-		if shrunk > 1 {
-			label += fmt.Sprintf(" (at 1 : %.0f)", shrunk)
-		}
+		at, label := min(e.Median/1e3, p.hi), formatTime(e.Median)
 		lo, hi := e.Range()
 		hint := fmt.Sprintf("%s: CPU per request %s (%s–%s)%s", r.name, formatTime(e.Median), formatTime(lo), formatTime(hi), r.refusal())
-		c.valueBar(p.left, m.y(i), p.x(e.Median/1e3/shrunk)-p.left, layersWide+layersTotal-20, r.colour(), r.hollow(), label+r.refusal(), hint)
+		c.valueBar(p.left, m.y(i), p.x(at)-p.left, layersWide+layersTotal-20, r.colour(), r.hollow(), label+r.refusal(), hint)
+		if e.Median/1e3 > p.hi {
+			c.cut(p.x(p.hi), m.y(i))
+		}
 	}
 }
 

@@ -40,6 +40,21 @@ func Report(rec *Record) (map[string][]byte, error) {
 	return files, nil
 }
 
+// Markdown is report.md. Of a comparison, which has no report, it is the text that compare prints.
+func Markdown(rec *Record) ([]byte, error) {
+	if rec.Run.Compare != nil {
+		c, err := Compared(rec)
+		if err != nil {
+			return nil, err
+		}
+		d := &document{title: "corelab run " + rec.Run.ID}
+		d.add(listing(strings.Split(strings.TrimRight(CompareText(c), "\n"), "\n")))
+		return []byte(d.markdown()), nil
+	}
+	files, err := Report(rec)
+	return files[ReportFile], err
+}
+
 // WriteReport reads the record in dir and writes its Report beside it, replacing older files at once each.
 func WriteReport(dir string) error {
 	rec, err := Read(dir)
@@ -76,8 +91,11 @@ func newDocument(rec *Record, files map[string][]byte) *document {
 	d := &document{title: "corelab run " + rec.Run.ID}
 	addHead(d, rec)
 	cells := Cells(rec)
+	if m := newMigration(rec, cells); m != nil {
+		m.add(d, files)
+	}
 	for _, s := range orderedScenarios(rec) {
-		addScenario(d, rec, s, cells, files == nil)
+		addScenario(d, rec, s, cells, files)
 		if t := headlineTable(rec, cells); t != nil && t.key.Scenario == s.Name && files[CostPlot] != nil {
 			d.add(picture{CostPlot, "CPU per request of each target"})
 		}
@@ -102,8 +120,10 @@ func orderedScenarios(rec *Record) []Scenario {
 	return scenarios
 }
 
-// addScenario adds a section: the question, and the tables that answer it. brief keeps to what a terminal has room for.
-func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool) {
+// addScenario adds a section: the question, and the tables that answer it. Without files it keeps to what a terminal has room
+// for.
+func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[string][]byte) {
+	brief := files == nil
 	d.add(heading{2, s.Name})
 	for _, text := range []string{s.Question, s.Why, s.Load} {
 		if text != "" {
@@ -142,6 +162,7 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, brief bool
 				d.add(g)
 			}
 		}
+		addLayers(d, rec, s.Name, name, keys, cells, files)
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})
 			d.add(g)
