@@ -123,7 +123,7 @@ func kneeCells(plan *runner.Plan) []runner.Cell {
 
 // conclude writes the report, prints the knees and chooses the exit code.
 func (c *KneeCmd) conclude(dir string, end results.End) error {
-	reportErr := results.WriteReport(dir)
+	reportErr := writeReport(dir)
 	rec, err := results.Read(dir)
 	if err != nil {
 		return errors.Join(reportErr, err)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"corelab/results"
+	"corelab/results/page"
 	"corelab/runner"
 	"corelab/runner/target"
 	"corelab/scenarios"
@@ -75,6 +76,10 @@ func newRecord(out, command string, run results.Run) (*results.Writer, error) {
 	}
 	return w, err
 }
+
+// writeReport writes all that is made of the record in dir beside it: the texts, the pictures and the page. What fails does
+// not keep the others from being written.
+func writeReport(dir string) error { return errors.Join(results.WriteReport(dir), page.Write(dir)) }
 
 // nearby names a program below this folder as one types it here: a record should repeat elsewhere, and not tell where it lay.
 func nearby(command []string) []string {
