@@ -14,8 +14,8 @@ var benchFigures = []Figure{Throughput, ServerCPU, ClientCPU, CPUShare, ServerUs
 	Switches, Memory, Allocs, Failed}
 
 // Bench is the record in the Go benchmark format, one line for each trial that got answers, so that benchstat reads it. Its
-// ns/op is the time between two answers, the inverse of the throughput. Roles stand in the name: A/A, second generators and
-// observed trials never mix with those that count. Warnings are counted in each line that has any.
+// ns/op is the time between two answers, the inverse of the throughput. Roles stand in the name: A/A, second generators,
+// observed and profiled trials never mix with those that count. Warnings are counted in each line that has any.
 func Bench(rec *Record) ([]byte, error) {
 	var b bytes.Buffer
 	w := benchfmt.NewWriter(&b)

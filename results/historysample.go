@@ -14,7 +14,8 @@ const revisionPrefix = "git:"
 
 // otherRoles stand in lines of trials that no history shows.
 var otherRoles = [][]byte{[]byte(`"role":"` + RoleSecond + `"`), []byte(`"role":"` + RoleObserved + `"`),
-	[]byte(`"role":"` + RoleCeiling + `"`), []byte(`"role":"` + RoleCompared + `"`)}
+	[]byte(`"role":"` + RoleCeiling + `"`), []byte(`"role":"` + RoleCompared + `"`),
+	[]byte(`"role":"` + RoleProfiled + `"`)}
 
 // roleBound is how far into a line its role is looked for: before it there are only names.
 const roleBound = 1 << 10

@@ -60,7 +60,7 @@ func Reopen(dir string) (*Writer, *Record, error) {
 	return w, rec, nil
 }
 
-// reread reads what the record holds, and which raw outputs belong to it.
+// reread reads what the record holds, and which raw outputs and profiles belong to it.
 func (w *Writer) reread(f *os.File) (*Record, error) {
 	if err := lock(f); err != nil {
 		return nil, fmt.Errorf("results: reopen %s: %w", w.path(), err)
@@ -77,23 +77,28 @@ func (w *Writer) reread(f *os.File) (*Record, error) {
 	return rec, nil
 }
 
-// staleOutputs are the raw outputs that no trial of rec names, by their path below dir: a trial that was cut off kept its
-// output and was not recorded.
+// staleOutputs are the raw outputs and profiles that no trial of rec names, by their path below dir: a trial that was cut off
+// kept its output and was not recorded.
 func staleOutputs(dir string, rec *Record) (map[string]bool, error) {
 	stale := map[string]bool{}
-	err := filepath.WalkDir(filepath.Join(dir, RawFolder), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for _, folder := range []string{RawFolder, ProfileFolder} {
+		err := filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			below, err := filepath.Rel(dir, path)
+			stale[filepath.ToSlash(below)] = true
 			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
-		below, err := filepath.Rel(dir, path)
-		stale[filepath.ToSlash(below)] = true
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
 	}
 	for i := range rec.Trials {
 		delete(stale, rec.Trials[i].Raw)
+		for _, p := range rec.Trials[i].Profiles {
+			delete(stale, p.Path)
+		}
 	}
 	return stale, nil
 }

@@ -14,9 +14,10 @@ import (
 
 // Names in a run's folder, and in the folder of all runs.
 const (
-	RunFile    = "run.jsonl" // the record
-	RawFolder  = "raw"       // the tools' own output
-	LatestLink = "latest"    // beside the runs: a link to the one that ended last
+	RunFile       = "run.jsonl" // the record
+	RawFolder     = "raw"       // the tools' own output
+	ProfileFolder = "profiles"  // of the trials that were profiled
+	LatestLink    = "latest"    // beside the runs: a link to the one that ended last
 )
 
 // MaxLine is the longest line of a record in bytes. A trial with a whole histogram takes a few KiB.
@@ -36,7 +37,7 @@ type Writer struct {
 	out           sink
 	size          int64           // of the whole lines written
 	unended       bool            // reopened: the last of them lacks its line feed
-	stale         map[string]bool // reopened: raw outputs of trials that were not recorded
+	stale         map[string]bool // reopened: raw outputs and profiles of trials that were not recorded
 	broken        error           // why nothing more may be written
 }
 
@@ -103,27 +104,45 @@ func (w *Writer) End(e End) error {
 // Trial.Raw, when it is on the disk. Name may have folders; it must not lead out. In a record that was reopened it takes the
 // place of what a trial left that was not recorded.
 func (w *Writer) Raw(name string, b []byte) (string, error) {
-	path := filepath.Join(RawFolder, name)
-	if !filepath.IsLocal(name) {
-		return "", fmt.Errorf("results: raw output %q: the name leads out of the run's folder", name)
-	}
-	root, err := os.OpenRoot(w.dir)
+	path, err := w.keep(RawFolder, name, b)
 	if err != nil {
 		return "", fmt.Errorf("results: keep raw output: %w", err)
 	}
+	return path, nil
+}
+
+// Profile keeps a profile as Raw keeps raw output, and returns its path for Profile.Path. A name that is taken is an
+// fs.ErrExist.
+func (w *Writer) Profile(name string, b []byte) (string, error) {
+	path, err := w.keep(ProfileFolder, name, b)
+	if err != nil {
+		return "", fmt.Errorf("results: keep a profile: %w", err)
+	}
+	return path, nil
+}
+
+func (w *Writer) keep(folder, name string, b []byte) (string, error) {
+	path := filepath.Join(folder, name)
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q: the name leads out of the run's folder", name)
+	}
+	root, err := os.OpenRoot(w.dir)
+	if err != nil {
+		return "", err
+	}
 	defer root.Close()
 	if err := root.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return "", fmt.Errorf("results: keep raw output: %w", err)
+		return "", err
 	}
 	if slashed := filepath.ToSlash(path); w.stale[slashed] {
 		if err := root.Remove(path); err != nil {
-			return "", fmt.Errorf("results: replace the raw output of a trial that was cut off: %w", err)
+			return "", fmt.Errorf("replace what a trial left that was cut off: %w", err)
 		}
 		delete(w.stale, slashed)
 	}
 	f, err := root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return "", fmt.Errorf("results: keep raw output: %w", err)
+		return "", err
 	}
 	if _, err = f.Write(b); err == nil {
 		err = f.Sync()
@@ -136,7 +155,7 @@ func (w *Writer) Raw(name string, b []byte) (string, error) {
 	}
 	if err != nil {
 		root.Remove(path) // half of an output is worse than none: it reads like a whole one
-		return "", fmt.Errorf("results: keep raw output: %w%s", err, fullDisk(err))
+		return "", fmt.Errorf("%w%s", err, fullDisk(err))
 	}
 	return filepath.ToSlash(path), nil
 }

@@ -35,8 +35,11 @@ type Bay struct {
 	Seed         uint64
 	// Keep stores a tool's own output below the run's folder and returns its path there.
 	Keep func(name string, b []byte) (string, error)
+	// KeepProfile does the same with a profile; a name that is taken is an fs.ErrExist.
+	KeepProfile func(name string, b []byte) (string, error)
 
 	cpus     int
+	perf     *profilers            // nil until it was asked for
 	ceilings map[string]float64    // requests per second, by ceilingKey
 	refs     map[bar]target.Expect // the first answer of a server of which nothing else is known
 	heads    map[Request]reference // by request
@@ -70,6 +73,7 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 		return err
 	}
 	place := b.place(s.Scenario.Placement, t)
+	started := time.Now()
 	server, err := target.Start(ctx, b.Targets[s.Target], b.options(s.Target, place))
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 	}
 	t.Wire = &wire
 	spec := b.spec(s, server, place, x, rate)
-	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, place: place}
+	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, started: started, place: place}
 	if err := r.run(ctx, t); err != nil {
 		select {
 		case <-server.Exited():
@@ -210,6 +214,9 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 	shape.tune(&spec)
 	if s.Role == results.RoleObserved && s.Generator == ByCorelab {
 		spec.Quiet = observedQuiet
+	}
+	if s.Role == results.RoleProfiled {
+		spec.Duration = b.profilers(s.Target).window(s.Duration)
 	}
 	switch s.Generator {
 	case ByWrk:

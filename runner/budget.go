@@ -11,10 +11,11 @@ import (
 
 // What a trial takes beside warm-up and measured time, as seen on two CPUs; the progress line corrects it as the run goes.
 const (
-	overhead      = 300 * time.Millisecond // to start, verify and stop a server and a generator
-	idleOverhead  = 60 * time.Microsecond  // to open, and to close, one idle connection
-	callsOverhead = 200 * time.Millisecond // to open the counters of each thread, and close them
-	wrkSecond     = time.Second            // wrk takes whole seconds
+	overhead        = 300 * time.Millisecond // to start, verify and stop a server and a generator
+	idleOverhead    = 60 * time.Microsecond  // to open, and to close, one idle connection
+	callsOverhead   = 200 * time.Millisecond // to open the counters of each thread, and close them
+	readingOverhead = 3 * time.Second        // to read what perf recorded, with the names of functions
+	wrkSecond       = time.Second            // wrk takes whole seconds
 )
 
 // Takes estimates how long the step runs.
@@ -24,8 +25,11 @@ func (s Step) Takes() time.Duration {
 		t = wholeSeconds(t)
 	}
 	t += s.WarmUp + overhead + time.Duration(s.Case.Shape.Idle)*idleOverhead
-	if s.Role == results.RoleObserved {
+	switch s.Role {
+	case results.RoleObserved:
 		t += callsOverhead + 2*observedQuiet
+	case results.RoleProfiled:
+		t += profilers{own: true}.window(s.Duration) - s.Duration + readingOverhead
 	}
 	return t
 }
@@ -43,7 +47,7 @@ func (p *Plan) Estimate() time.Duration {
 			sum += time.Duration(c.rounds) * total(c.steps(k, p, 1))
 		}
 	}
-	return sum + total(p.observed())
+	return sum + total(p.observed()) + total(p.profiled())
 }
 
 func total(steps []Step) (sum time.Duration) {
@@ -61,9 +65,9 @@ const (
 )
 
 // Fit shortens the plan until its estimate is within the budget, and says in Notes what it did. First it takes rounds
-// beyond six, then time from each trial down to half a second, then rounds beyond three, then cases beyond the first of
-// their scenario, then rounds down to one, and last whole scenarios, each time where it saves most. A budget in which not
-// even one scenario fits is an error. A budget of 0 changes nothing.
+// beyond six, then the profiles of all but one scenario, then time from each trial down to half a second, then rounds beyond
+// three, then cases beyond the first of their scenario, then rounds down to one, then all profiles, and last whole scenarios,
+// each time where it saves most. A budget in which not even one scenario fits is an error. A budget of 0 changes nothing.
 func (p *Plan) Fit(budget time.Duration) error {
 	if budget <= 0 || p.Estimate() <= budget {
 		return nil
@@ -74,10 +78,12 @@ func (p *Plan) Fit(budget time.Duration) error {
 	}
 	over := func() bool { return p.Estimate() > budget }
 	p.takeRounds(goodRounds, over)
+	p.takeProfiles(p.observedCourse(), over)
 	p.takeTime(budget, over)
 	p.takeRounds(leastRounds, over)
 	p.takeCases(over)
 	p.takeRounds(1, over)
+	p.takeProfiles(nil, over)
 	p.takeScenarios(over)
 	if over() {
 		return fmt.Errorf("a budget of %v is too small: one round of %s alone takes about %v; raise --budget, or name fewer targets",
@@ -89,7 +95,9 @@ func (p *Plan) Fit(budget time.Duration) error {
 
 // cost is what one course takes.
 func (p *Plan) cost(c *course) time.Duration {
-	part := &Plan{entrants: p.entrants, courses: []*course{c}, ask: Ask{Absent: p.ask.Absent}, barred: p.barred}
+	alone := *c
+	alone.profiled = nil // they have a line of their own
+	part := &Plan{entrants: p.entrants, courses: []*course{&alone}, ask: Ask{Absent: p.ask.Absent}, barred: p.barred}
 	return part.Estimate()
 }
 
@@ -146,13 +154,24 @@ func (p *Plan) takeTime(budget time.Duration, over func() bool) {
 	}
 }
 
+// takeProfiles leaves out the profiles of the last scenarios first, but never those of the one that stays.
+func (p *Plan) takeProfiles(stays *course, over func() bool) {
+	for _, c := range slices.Backward(p.courses) {
+		if over() && c != stays {
+			c.profiled = nil
+		}
+	}
+}
+
 func (p *Plan) takeCases(over func() bool) {
 	for over() {
 		c := p.dearest(func(c *course) bool { return len(c.cases) > 1 })
 		if c == nil {
 			return
 		}
+		left := c.cases[len(c.cases)-1].Name
 		c.cases = slices.Clone(c.cases[:len(c.cases)-1])
+		c.profiled = slices.DeleteFunc(slices.Clone(c.profiled), func(k Case) bool { return k.Name == left })
 	}
 }
 
@@ -186,6 +205,9 @@ func (p *Plan) changes(before []course) []string {
 				names = append(names, k.Name)
 			}
 			parts = append(parts, "without "+strings.Join(names, ", "))
+		}
+		if len(c.profiled) == 0 && len(b.profiled) > 0 {
+			parts = append(parts, "not profiled")
 		}
 		if parts != nil {
 			out = append(out, "to fit the budget: "+b.scenario.Name+": "+strings.Join(parts, ", "))
@@ -237,6 +259,9 @@ func (p *Plan) Describe() string {
 	}
 	if n := len(p.observed()); n > 0 {
 		fmt.Fprintf(&b, "  %-13s %3d trials at the end, not ranked %22v\n", p.observes(), n, total(p.observed()).Round(time.Second))
+	}
+	if n := len(p.profiled()); n > 0 {
+		fmt.Fprintf(&b, "  %-13s %3d trials at the end, not ranked %22v\n", "profiles", n, total(p.profiled()).Round(time.Second))
 	}
 	for _, n := range p.Notes {
 		b.WriteString("  " + n + "\n")

@@ -52,6 +52,10 @@ type Ask struct {
 	Placement Placement     // instead of the scenario's; empty leaves it
 	Calls     bool          // count system calls by name at the end
 	Hardware  bool          // count by the CPU's own counters at the end
+	Profile   bool          // profile at the end
+	Profiled  []string      // with Profile: only these targets, where nothing else can be profiled here; nil: all
+	Sampling  time.Duration // with Profile: how long perf samples each, at most maxProfile; 0: ProfileTime
+	Single    bool          // neither A/A nor a second generator
 	// Absent says why a generator cannot run here, by its name; its cells are skipped with that.
 	Absent map[Generator]string
 	Seed   uint64
@@ -67,6 +71,7 @@ type course struct {
 	duration, warmUp time.Duration
 	single           bool     // neither A/A nor a second generator
 	absent           []string // targets that have no part in it
+	profiled         []Case   // at the end
 }
 
 // Plan is what a run does, in order. Make one with [NewPlan].
@@ -160,6 +165,9 @@ func newCourse(s *Scenario, ask Ask, used map[string]bool) (*course, error) {
 	if picked != nil {
 		c.cases = slices.DeleteFunc(c.cases, func(k Case) bool { return !slices.Contains(picked, k.Name) })
 	}
+	if ask.Profile {
+		c.profiled = profiledCases(c, chosen != nil)
+	}
 	if ask.Rounds > 0 {
 		c.rounds = ask.Rounds
 	}
@@ -169,6 +177,7 @@ func newCourse(s *Scenario, ask Ask, used map[string]bool) (*course, error) {
 	if ask.WarmUp >= 0 {
 		c.warmUp = ask.WarmUp
 	}
+	c.single = c.single || ask.Single
 	if g := ask.Generator; g != "" {
 		scenario.Generator, scenario.Also = g, nil
 		if f := scenario.checkLoad(); f != nil {
@@ -271,7 +280,8 @@ func (p *Plan) Skipped() []Cell {
 }
 
 // Steps returns the trials in the order in which they run. It is the same for the same plan and seed: ceilings first, then
-// rounds; in a round the blocks in random order, and in a block its cells; last what is observed and so slowed.
+// rounds; in a round the blocks in random order, and in a block its cells; last what is observed and so slowed, and behind it
+// what is profiled.
 func (p *Plan) Steps() []Step {
 	rng := rand.New(rand.NewPCG(p.Seed, 0x636f72656c6162))
 	out := p.ceilings()
@@ -299,6 +309,9 @@ func (p *Plan) Steps() []Step {
 	observed := p.observed()
 	shuffle(rng, observed)
 	out = append(out, observed...)
+	profiled := p.profiled()
+	shuffle(rng, profiled)
+	out = append(out, profiled...)
 	for i := range out {
 		out[i].Position = i + 1
 	}
@@ -350,14 +363,10 @@ const maxObserved = 500 * time.Millisecond
 // observed are the trials that count a request's system calls, and those that read the CPU's own counters: one each for every
 // target, on plaintext or else on the first closed loop of the plan.
 func (p *Plan) observed() []Step {
-	i := slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario.Name == "plaintext" })
-	if i < 0 {
-		i = slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario.Load.Loop == Closed })
-	}
-	if i < 0 || len(p.courses[i].cases) == 0 {
+	c := p.observedCourse()
+	if c == nil || len(c.cases) == 0 {
 		return nil
 	}
-	c := p.courses[i]
 	var out []Step
 	for _, s := range c.steps(c.cases[0], p, 1) {
 		if s.Role == results.RoleRanked {
@@ -371,6 +380,18 @@ func (p *Plan) observed() []Step {
 		}
 	}
 	return out
+}
+
+// observedCourse is plaintext's or else the first with a closed loop; nil where there is none.
+func (p *Plan) observedCourse() *course {
+	i := slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario.Name == "plaintext" })
+	if i < 0 {
+		i = slices.IndexFunc(p.courses, func(c *course) bool { return c.scenario.Load.Loop == Closed })
+	}
+	if i < 0 {
+		return nil
+	}
+	return p.courses[i]
 }
 
 // Scenarios returns the scenarios as the record keeps them, with the cases of this plan.

@@ -222,7 +222,7 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for _, name := range PlanNames {
-		p := newPlan(t, Ask{Plan: name, WarmUp: -1, Calls: true})
+		p := newPlan(t, Ask{Plan: name, WarmUp: -1, Calls: true, Profile: true})
 		if got, want := p.Estimate(), total(p.Steps()); got != want {
 			t.Errorf("%s is estimated at %v, its steps at %v", name, got, want)
 		}

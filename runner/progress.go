@@ -61,6 +61,8 @@ func what(s Step) string {
 		parts = append(parts, "(by "+string(s.Generator)+")")
 	case results.RoleObserved:
 		parts = append(parts, "(system calls)")
+	case results.RoleProfiled:
+		parts = append(parts, "(profiles)")
 	}
 	return strings.Join(parts, " ")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"corelab/results"
@@ -27,6 +28,7 @@ type round struct {
 	generator load.Generator
 	spec      load.Spec
 	server    *target.Process
+	started   time.Time // the server was
 	place     probe.Placement
 }
 
@@ -40,16 +42,26 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 		g.process = r.server
 	}
 	seen := &tally{hardware: r.step.Hardware, quiet: r.spec.Quiet}
+	var profiles *profiling
+	if r.step.Role == results.RoleProfiled {
+		profiles = r.profiling()
+		defer profiles.close()
+	}
 	s, err := r.shot(r.generator, r.spec)
 	if err != nil {
 		return err
 	}
-	watch := func(ctx context.Context, begin, end time.Time) {
-		if r.step.Role == results.RoleObserved {
-			seen.watch(ctx, r.server.Pids(), begin, end)
+	watch := func(window context.Context, begin, end time.Time) {
+		switch r.step.Role {
+		case results.RoleObserved:
+			seen.watch(window, r.server.Pids(), begin, end)
 			return
+		case results.RoleProfiled:
+			var turns sync.WaitGroup
+			turns.Go(func() { profiles.watch(ctx, window, begin, end) })
+			defer turns.Wait()
 		}
-		g.watch(ctx, begin, end)
+		g.watch(window, begin, end)
 	}
 	own, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
@@ -94,6 +106,9 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 		client = &out.cpu
 	}
 	g.settle(t, t.Load.Elapsed, server, client)
+	if profiles != nil {
+		profiles.settle(ctx, t, r.keepProfile)
+	}
 	return nil
 }
 
@@ -192,17 +207,29 @@ func (r round) keep(t *results.Trial, out shell) {
 
 // rawName is a file name that sorts by position: "0007-connections-connections=50-reactor.wrk.txt".
 func rawName(s Step) string {
-	parts := []string{fmt.Sprintf("%04d", s.Position), s.Scenario.Name}
+	return fmt.Sprintf("%04d-", s.Position) + stepWords(s) + "." + string(s.Generator) + ".txt"
+}
+
+// longestWords bounds the part of a file's name that says what is measured, in bytes.
+const longestWords = 150
+
+// stepWords is what a step measures, as a part of a file's name: "connections-connections=50-reactor".
+func stepWords(s Step) string {
+	parts := []string{s.Scenario.Name}
 	if s.Case.Name != "" {
 		parts = append(parts, s.Case.Name)
 	}
-	name := strings.Map(func(r rune) rune {
+	name := fileWord(strings.Join(append(parts, s.Target), "-"))
+	return name[:min(len(name), longestWords)]
+}
+
+// fileWord replaces what has a meaning in a path, or to a shell.
+func fileWord(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-=._", r):
 			return r
 		}
 		return '_'
-	}, strings.Join(append(parts, s.Target), "-"))
-	const longest = 150
-	return name[:min(len(name), longest)] + "." + string(s.Generator) + ".txt"
+	}, s)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kballard/go-shellquote"
+
 	"corelab/results"
 	"corelab/runner"
 	"corelab/runner/probe"
@@ -33,6 +35,7 @@ type BenchCmd struct {
 	Generator  string   `enum:",corelab,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, wrk, vegeta or h2load."`
 	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
 	NoCalls    bool     `help:"Do not count system calls by name, nor by the CPU's own counters, at the end."`
+	Profile    bool     `help:"Profile every target at the end, in trials of their own that are not ranked: where CPU time goes, where threads wait, and Go's own profiles. About ten seconds for each target in each scenario with a closed loop, in its first case or those that --case names."`
 	Out        string   `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
 	JSON       bool     `help:"Print the whole record as JSON instead of the tables."`
 	Coreserver string   `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`
@@ -103,6 +106,11 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 	callsErr, hardwareErr := probe.CallsAvailable(), probe.HardwareAvailable()
 	ask := c.ask(callsErr == nil, hardwareErr == nil)
 	ask.Guests = f.guests
+	var unprofiled []results.Missing
+	if c.Profile {
+		ask.Profile = true
+		ask.Profiled, unprofiled = f.profilable(probe.PerfAvailable())
+	}
 	plan, err := runner.NewPlan(list, f.entrants(), ask)
 	if err != nil {
 		return err
@@ -111,6 +119,7 @@ func (c *BenchCmd) bench(ctx context.Context) error {
 		return err
 	}
 	tools, missing := probe.Tools()
+	missing = append(missing, unprofiled...)
 	if callsErr != nil && !c.NoCalls && c.Plan != "smoke" {
 		missing = append(missing, results.Missing{Figure: results.MissingCalls, Reason: callsErr.Error()})
 	}
@@ -237,7 +246,7 @@ func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools 
 	if err != nil {
 		return err
 	}
-	bay.Keep = w.Raw
+	bay.Keep, bay.KeepProfile = w.Raw, w.Profile
 	bay.Recall(rest.Done)
 	outcome := &outcomes{Lab: bay, cells: map[string]bool{}}
 	for _, d := range rest.Done {
@@ -310,7 +319,7 @@ func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
 	if c.JSON {
 		err = printJSON(rec)
 	} else if err = printSummary(rec); err == nil {
-		c.where(dir)
+		c.where(rec)
 	}
 	failed := o.failed()
 	switch err := errors.Join(reportErr, err); {
@@ -324,10 +333,15 @@ func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
 	return nil
 }
 
-func (c *BenchCmd) where(dir string) {
+func (c *BenchCmd) where(rec *results.Record) {
+	dir := rec.Dir
 	latest := filepath.Join(filepath.Dir(dir), results.LatestLink)
 	fmt.Printf("\nrun      %s (also %s)\nreport   %s\nbenchfmt %s\nrecord   %s\n", dir, latest,
 		filepath.Join(dir, results.ReportFile), filepath.Join(dir, results.BenchFile), filepath.Join(dir, results.RunFile))
+	if at := slices.IndexFunc(rec.Trials, func(t results.Trial) bool { return len(t.Profiles) > 0 }); at >= 0 {
+		fmt.Printf("profiles %s; open one with: go tool pprof -http=: %s\n", filepath.Join(dir, results.ProfileFolder),
+			shellquote.Join(filepath.Join(dir, rec.Trials[at].Profiles[0].Path)))
+	}
 	if c.Plan == "standard" {
 		fmt.Println("\nmore     \"make reference\" measures every case with more rounds, in about an hour and a half; \"corelab bench SCENARIO\" one question alone")
 	}

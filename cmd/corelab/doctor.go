@@ -72,7 +72,7 @@ func (c *DoctorCmd) examine(ctx context.Context) []finding {
 	host := probe.Host()
 	found := []finding{c.cores(ctx), c.peers(ctx)}
 	found = append(found, tools()...)
-	found = append(found, cpus(), files(host.OpenFiles), calls(), steal(), virtual(host))
+	found = append(found, cpus(), files(host.OpenFiles), calls(), profiles(probe.PerfAvailable()), scheduler(probe.SchedAvailable()), steal(), virtual(host))
 	return append(found, kernel(os.ReadFile)...)
 }
 
@@ -164,6 +164,22 @@ func calls() finding {
 		return finding{"system calls", limits, err.Error(), "run as root where perf events and tracefs are allowed; everything else is measured"}
 	}
 	return finding{Name: "system calls", State: fine, Text: "can be counted by name"}
+}
+
+// profiles says whether perf can record where CPU time goes, for err.
+func profiles(err error) finding {
+	if err != nil {
+		return finding{"profiles", limits, err.Error(), "until then profiles are Go's own, of our cores alone"}
+	}
+	return finding{Name: "profiles", State: fine, Text: "perf can sample where CPU time goes, in kernel and user code"}
+}
+
+// scheduler says whether perf can record where threads wait, for err.
+func scheduler(err error) finding {
+	if err != nil {
+		return finding{"off-CPU", limits, err.Error(), "until then profiles are without where threads wait, and how long for a CPU"}
+	}
+	return finding{Name: "off-CPU", State: fine, Text: "perf can trace the scheduler: where threads wait, and how long for a CPU"}
 }
 
 // steal looks for a second at what others take.

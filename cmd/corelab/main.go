@@ -27,6 +27,7 @@ type cli struct {
 	Bench    BenchCmd    `cmd:"" help:"Measure targets in scenarios, and report."`
 	Compare  CompareCmd  `cmd:"" help:"Hold two targets against each other: is B better or worse than A, and by how much?"`
 	Knee     KneeCmd     `cmd:"" help:"Find the highest rate at which the p99 of a target stays within a budget."`
+	Profile  ProfileCmd  `cmd:"" help:"Record where the time of a target goes: CPU by layer, flame graphs, waiting, and Go's own profiles."`
 	Load     LoadCmd     `cmd:"" help:"Load one URL with a generator by itself."`
 	List     ListCmd     `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`
 	Selftest SelftestCmd `cmd:"" help:"Hold the lab against servers whose truth is known: can it be believed on this machine?"`

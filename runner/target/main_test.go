@@ -2,10 +2,12 @@ package target
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -129,11 +131,15 @@ func coreserver(args []string) {
 			conn := os.NewFile(uintptr(*fd), "stats")
 			in := bufio.NewReader(conn)
 			for i := 1; ; i++ {
-				if _, err := in.ReadString('\n'); err != nil {
+				question, err := in.ReadString('\n')
+				if err != nil {
 					return
 				}
 				if *pipelined == 13 { // as planned
 					time.Sleep(time.Hour)
+				}
+				if *pipelined != 12 && answerProfiles(conn, strings.TrimSpace(question)) {
+					continue
 				}
 				fmt.Fprintf(conn, `{"runtime":{"allocs":%d,"alloc_bytes":%d,"gc_cycles":%d,"goroutines":7,"heap_kib":8},`+
 					`"workers":[{"accepted":%d,"open":1,"requests":%d,"errors":0}]}`+"\n", i*10, i*100, i, i*2, i*1000)
@@ -146,6 +152,31 @@ func coreserver(args []string) {
 	})
 	fmt.Println(http.ListenAndServe(*addr, mux))
 	os.Exit(1)
+}
+
+// answerSize is more than one read of an answer takes.
+const answerSize = 1 << 20
+
+// profiling says that the coreserver below profiles itself.
+var profiling bool
+
+// answerProfiles answers a question about profiles; false where it is none.
+func answerProfiles(w io.Writer, question string) bool {
+	answer := map[string]any{}
+	switch question {
+	case askProfileBegin:
+		profiling = true
+	case askProfileEnd:
+		if !profiling {
+			answer["error"] = "no profiles have begun"
+		}
+		profiling, answer["profiles"] = false, map[string][]byte{"go-cpu": bytes.Repeat([]byte("pro"), answerSize)}
+	default:
+		return false
+	}
+	answer["profiling"] = profiling
+	json.NewEncoder(w).Encode(answer)
+	return true
 }
 
 // fakeEnv is an Env whose coreserver is this test binary.

@@ -353,31 +353,48 @@ func (s Stats) Since(before Stats) Stats {
 }
 
 // Stats asks the server what it has done. It is an error on anything but a core that was started with Options.Stats.
-func (p *Process) Stats(ctx context.Context) (Stats, error) {
+func (p *Process) Stats(ctx context.Context) (s Stats, err error) {
+	line, err := p.ask(ctx, "")
+	if err == nil {
+		err = json.Unmarshal(line, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("ask %s for its figures: %w", p.spec.Name, err)
+	}
+	return s, nil
+}
+
+// errSilent is the error of a server that is not asked.
+var errSilent = errors.New("it gives no figures of its own")
+
+// ask writes one line to --stats-fd and returns the line that comes back. An error ends it for good: an answer that comes
+// late would be taken for that of the next question.
+func (p *Process) ask(ctx context.Context, question string) (line []byte, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var s Stats
 	if p.stats == nil {
-		return s, fmt.Errorf("%s gives no figures of its own", p.spec.Name)
+		return nil, errSilent
 	}
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		deadline = time.Now().Add(statsBound)
 	}
 	p.stats.SetDeadline(deadline)
-	_, err := p.stats.Write([]byte{'\n'})
-	var line []byte
-	if err == nil {
-		line, err = p.answers.ReadBytes('\n')
+	_, err = p.stats.Write([]byte(question + "\n"))
+	for err == nil {
+		var part []byte
+		part, err = p.answers.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case len(line) > maxAnswer:
+			err = fmt.Errorf("it answers with a line of more than %d bytes", maxAnswer)
+		case errors.Is(err, bufio.ErrBufferFull):
+			err = nil
+		}
 	}
-	if err == nil {
-		err = json.Unmarshal(line, &s)
-	}
-	if err != nil {
-		// An answer that comes late would be taken for that of the next question.
-		p.stats.Close()
-		p.stats = nil
-		return s, fmt.Errorf("ask %s for its figures: %w", p.spec.Name, err)
-	}
-	return s, nil
+	p.stats.Close()
+	p.stats = nil
+	return nil, err
 }

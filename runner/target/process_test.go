@@ -245,3 +245,36 @@ func TestLogs(t *testing.T) {
 		t.Errorf("fileName: %s", got)
 	}
 }
+
+func TestOwnProfiles(t *testing.T) {
+	env := fakeEnv(t)
+	s, err := Parse("reactor", env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := launched(t, s, Options{Stats: true})
+	if _, err := p.EndProfiles(t.Context()); err == nil || !strings.Contains(err.Error(), "no profiles have begun") {
+		t.Errorf("an end before the begin: %v", err)
+	}
+	if err := p.BeginProfiles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Stats(t.Context()); err != nil {
+		t.Errorf("figures of a server that profiles itself: %v", err)
+	}
+	got, err := p.EndProfiles(t.Context())
+	if err != nil || len(got) != 1 || len(got["go-cpu"]) != 3*answerSize {
+		t.Errorf("%d profiles, of %d bytes, %v", len(got), len(got["go-cpu"]), err)
+	}
+	// A coreserver that knows nothing of profiles takes the question for one about figures.
+	if s, err = Parse("reactor --limit-pipelined 12", env); err != nil {
+		t.Fatal(err)
+	}
+	old := launched(t, s, Options{Stats: true})
+	if err := old.BeginProfiles(t.Context()); err == nil || !strings.Contains(err.Error(), "before it could") {
+		t.Errorf("of an old coreserver: %v", err)
+	}
+	if err := launched(t, foreign(t, "hello"), Options{Stats: true}).BeginProfiles(t.Context()); err == nil || !strings.Contains(err.Error(), "no figures") {
+		t.Errorf("of a foreign server: %v", err)
+	}
+}
