@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -71,8 +72,8 @@ func netCount(of func(*Net) uint64) func(*Trial) (float64, bool) {
 }
 
 func sumOfCalls(t *Trial) (sum float64, ok bool) {
-	for _, n := range t.Calls {
-		sum += n
+	for _, name := range slices.Sorted(maps.Keys(t.Calls)) { // in one order: a sum of floats depends on it
+		sum += t.Calls[name]
 	}
 	return sum, len(t.Calls) > 0
 }
