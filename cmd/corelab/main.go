@@ -34,6 +34,7 @@ type cli struct {
 	Doctor   DoctorCmd   `cmd:"" help:"Say what this machine can and cannot measure, and what to do about it."`
 	Report   ReportCmd   `cmd:"" help:"Make the report of a recorded run again."`
 	History  HistoryCmd  `cmd:"" help:"Show a figure over all recorded runs, and which commit changed it."`
+	Web      WebCmd      `cmd:"" help:"Serve the recorded runs as pages: look through them, put two beside each other, watch one that goes on."`
 
 	Version versionFlag `help:"Print the version and exit."`
 }
