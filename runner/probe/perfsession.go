@@ -55,8 +55,8 @@ type session struct {
 }
 
 // record starts perf with what to record and whom, and returns when it samples.
-func record(ctx context.Context, perf string, spec RecordSpec, what []string) (s *session, err error) {
-	s = &session{perf: perf, what: what, done: make(chan struct{}), exited: make(chan struct{}), server: newServed(System)}
+func record(ctx context.Context, perf string, spec RecordSpec, what []string) (_ *session, err error) {
+	s := &session{perf: perf, what: what, done: make(chan struct{}), exited: make(chan struct{}), server: newServed(System)}
 	s.server.look(spec.Pids())
 	if len(s.server.programs) == 0 {
 		return nil, errors.New("no process is left of the server")
