@@ -130,12 +130,27 @@ func TestParseSched(t *testing.T) {
 	}
 }
 
-// TestOffCPURecorded reads what perf recorded of a core that waits for its clients.
+// TestOffCPURecorded reads what perf recorded of a core with a thread for each of its clients.
 func TestOffCPURecorded(t *testing.T) {
 	f, err := os.Open("testdata/perf/sched.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	_ = f
+	c := newSchedConverter(serving(map[int]string{8342: "coreserver"}), nil)
+	counts, err := readScript(f, c)
+	if err != nil || counts.broken > 0 {
+		t.Fatalf("%+v, %v", counts, err)
+	}
+	c.end()
+	s := &Sampled{Event: eventSwitch, Elapsed: time.Second}
+	if err := c.profile(s); err != nil {
+		t.Fatal(err)
+	}
+	latency, err := c.wakeUps.Latency()
+	if err != nil || latency == nil {
+		t.Fatal(latency, err)
+	}
+	latency.HDR = "" // the whole histogram, which its own package tests
+	golden(t, "sched.golden", fmt.Sprintf("%s%d samples, %d others, waits %+v, %d unseen\n", folded(s.Profile), s.Samples, s.Others, *latency, c.wakeUps.Unseen))
 }

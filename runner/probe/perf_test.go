@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,14 +55,24 @@ func leavesNothing(t *testing.T, dir string) {
 	}
 }
 
-// TestRecordCPU finds a child of the server on its stacks, by its function's name and under its program's.
+// spinner starts the process of testdata/spinner, which has symbols, and waits until its child is ready.
+func spinner(t *testing.T) *helper {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "spinner")
+	if out, err := exec.Command("go", "build", "-o", path, "./testdata/spinner").CombinedOutput(); err != nil {
+		t.Fatalf("build the process to profile: %v\n%s", err, out)
+	}
+	h := startCommand(t, exec.Command(path))
+	if got := h.line(t); got != "ready" {
+		t.Fatalf("spinner said %q", got)
+	}
+	return h
+}
+
+// TestRecordCPU finds a child of the server on its stacks, by its functions' names and under its program's.
 func TestRecordCPU(t *testing.T) {
 	perfHere(t, PerfAvailable)
-	h := start(t, "parent")
-	child, err := strconv.Atoi(h.line(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := spinner(t)
 	dir := t.TempDir()
 	// Its child is not named: perf tells whose it is.
 	r, err := RecordCPU(t.Context(), RecordSpec{Pids: func() []int { return []int{h.pid} }, Dir: dir, Bound: liveBound})
@@ -74,11 +85,13 @@ func TestRecordCPU(t *testing.T) {
 		t.Fatal(err)
 	}
 	leavesNothing(t, dir)
-	name := programName(firstLine(filepath.Join("/proc", strconv.Itoa(child), "comm")))
-	if got := frames(s.Profile, name); !got["corelab/runner/probe.spin"] {
-		t.Errorf("no probe.spin under %q: %v", name, got)
+	got := frames(s.Profile, "spinner")
+	for _, name := range []string{"main.burn", "main.Generic[go.shape.string].spin", "runtime.main"} {
+		if !got[name] {
+			t.Errorf("no %s under spinner: %v", name, got)
+		}
 	}
-	if s.Samples == 0 || s.Elapsed < spun || s.Elapsed > liveBound || s.Rate != DefaultRate || !slices.Contains(s.Command, "record") {
+	if s.Samples == 0 || s.Elapsed <= 0 || s.Elapsed > liveBound || s.Rate != DefaultRate || !slices.Contains(s.Command, "record") {
 		t.Errorf("%+v", s)
 	}
 	var b bytes.Buffer

@@ -117,7 +117,8 @@ func (s *scriptState) line(line []byte) {
 		f := s.frame(bytes.TrimSpace(line))
 		if f == nil || !s.open {
 			s.broke(line)
-		} else if len(s.current.stack) < maxFrames {
+		} else if n := len(s.current.stack); n < maxFrames && !(f.name == unknownSymbol && n > 0 && s.current.stack[n-1] == f) {
+			// Of functions without names in one file, that called each other, one frame says as much as many.
 			s.current.stack = append(s.current.stack, f)
 		}
 	default:
@@ -232,7 +233,7 @@ func (s *scriptState) frame(line []byte) *symbol {
 		return nil
 	}
 	f := symbol{name: strings.ToValidUTF8(strings.TrimSpace(string(rest[:open])), "?"), file: strings.ToValidUTF8(string(rest[open+1:len(rest)-1]), "?")}
-	if f.name == "" {
+	if f.name, _, _ = strings.Cut(f.name, "@@"); f.name == "" { // glibc's versions: recv@@GLIBC_2.2.5
 		return nil
 	}
 	key := string(rest)

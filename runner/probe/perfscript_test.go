@@ -91,6 +91,34 @@ func TestReadScript(t *testing.T) {
 	}
 }
 
+// TestConvertRecorded makes profiles of what perf recorded: of a Go core by frame pointers, and of nginx, which has none, by its
+// unwind tables. Its worker is known as a child of its master alone.
+func TestConvertRecorded(t *testing.T) {
+	for name, programs := range map[string]map[int]string{"go": {8289: "coreserver"}, "nginx": {8317: "nginx"}} {
+		t.Run(name, func(t *testing.T) {
+			f, err := os.Open("testdata/perf/" + name + ".txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			c := newCPUConverter(serving(programs))
+			c.program = "/opt/corelab/bin/coreserver"
+			counts, err := readScript(f, c)
+			if err != nil || counts.broken > 0 {
+				t.Fatalf("%+v, %v", counts, err)
+			}
+			s := &Sampled{Event: clockEvent, Rate: DefaultRate, Elapsed: 50 * time.Millisecond}
+			if err := c.profile(s); err != nil {
+				t.Fatal(err)
+			}
+			if s.Samples+s.Others != counts.samples {
+				t.Errorf("%d samples and %d others of %d", s.Samples, s.Others, counts.samples)
+			}
+			golden(t, name+".golden", fmt.Sprintf("%s%d samples, %d others, first %s\n", folded(s.Profile), s.Samples, s.Others, s.Profile.Mapping[0].File))
+		})
+	}
+}
+
 func TestReadScriptBounds(t *testing.T) {
 	const head = "a 1/1 [000] 1.0: 5 cpu-clock: \n"
 	h := new(heard)

@@ -55,23 +55,28 @@ type session struct {
 }
 
 // record starts perf with what to record and whom, and returns when it samples.
-func record(ctx context.Context, perf string, spec RecordSpec, what []string) (_ *session, err error) {
+func record(ctx context.Context, perf string, spec RecordSpec, what []string) (*session, error) {
 	s := &session{perf: perf, what: what, done: make(chan struct{}), exited: make(chan struct{}), server: newServed(System)}
 	s.server.look(spec.Pids())
 	if len(s.server.programs) == 0 {
 		return nil, errors.New("no process is left of the server")
 	}
-	if s.dir, err = os.MkdirTemp(spec.Dir, "perf-"); err != nil {
+	dir, err := os.MkdirTemp(spec.Dir, "perf-")
+	if err != nil {
 		return nil, fmt.Errorf("make a directory for its data: %w", err)
 	}
-	s.data = filepath.Join(s.dir, "perf.data")
-	defer func() {
-		if err != nil {
-			s.remove()
-		}
-	}()
-	if err := s.start(); err != nil {
+	s.dir, s.data = dir, filepath.Join(dir, "perf.data")
+	if err := s.begin(ctx, spec.Bound); err != nil {
+		s.remove()
 		return nil, err
+	}
+	return s, nil
+}
+
+// begin starts perf and waits until it samples.
+func (s *session) begin(ctx context.Context, bound time.Duration) error {
+	if err := s.start(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.release = context.AfterFunc(ctx, func() {
@@ -82,13 +87,28 @@ func record(ctx context.Context, perf string, spec RecordSpec, what []string) (_
 	})
 	s.mu.Unlock()
 	if err := s.tell("enable", beginBound); err != nil {
-		return nil, s.failed(fmt.Errorf("perf did not begin within %v: %w", beginBound, err))
+		return s.unbegun(err)
 	}
 	s.began = time.Now()
 	s.mu.Lock()
-	s.timer = time.AfterFunc(spec.Bound, s.finish)
+	s.timer = time.AfterFunc(bound, s.finish)
 	s.mu.Unlock()
-	return s, nil
+	return nil
+}
+
+// unbegun says why perf does not sample, where that is what it was told to.
+func (s *session) unbegun(err error) error {
+	timer := time.NewTimer(lingerBound)
+	defer timer.Stop()
+	select {
+	case <-s.exited: // with a reason that it gave
+		if err = s.waited; err == nil {
+			err = errors.New("perf ended before it sampled")
+		}
+		return s.failed(fmt.Errorf("start perf: %w", err))
+	case <-timer.C:
+		return s.failed(fmt.Errorf("perf did not begin within %v: %w", beginBound, err))
+	}
 }
 
 // ringSize is the kernel's buffer for each CPU, as perf reads it.
