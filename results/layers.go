@@ -313,26 +313,37 @@ func joinLayers(layers []stacks.Layer) string {
 	return strings.Join(names, ", ")
 }
 
-// recordedLine says by what the profiles were recorded, where all of them were alike in that.
+// recordedLine says by what the profiles were recorded, and how long each took.
 func recordedLine(rows []layerRow) string {
-	var how []string
+	type span struct{ least, most time.Duration }
+	spans := map[string]span{}
+	var events []string
 	var lost, samples float64
 	for _, r := range rows {
 		if r.cost == nil {
 			continue
 		}
 		p := r.cost.Profile
-		s := "event " + orElse(p.Event, "unknown")
+		event := "event " + orElse(p.Event, "unknown")
 		if p.Rate > 0 {
-			s += fmt.Sprintf(", %s samples per second and CPU", formatCount(p.Rate))
+			event += fmt.Sprintf(", %s samples per second and CPU", formatCount(p.Rate))
 		}
-		s += " over " + formatSpan(p.Elapsed.Round(100*time.Millisecond))
-		if !slices.Contains(how, s) {
-			how = append(how, s)
+		took := p.Elapsed.Round(100 * time.Millisecond)
+		s, known := spans[event]
+		if !known {
+			events, s = append(events, event), span{took, took}
 		}
+		spans[event] = span{min(s.least, took), max(s.most, took)}
 		lost, samples = lost+float64(p.Lost), samples+float64(p.Samples)
 	}
-	line := "recorded: " + strings.Join(how, "; or ") + "; "
+	for i, event := range events {
+		s := spans[event]
+		events[i] += " over " + formatSpan(s.least)
+		if s.most > s.least {
+			events[i] += " to " + formatSpan(s.most)
+		}
+	}
+	line := "recorded: " + strings.Join(events, "; or ") + "; "
 	if lost == 0 {
 		return line + "no sample was lost"
 	}

@@ -170,26 +170,36 @@ func percentShort(part float64) string { return fmt.Sprintf("%.0f %%", 100*part)
 
 // stack draws a bar in the parts of its layers, and returns where it ends. Parts that are wide enough say what they are.
 func (c *canvas) stack(x, y, width, height float64, name string, cost *LayerCost, labels partLabels) (end float64) {
-	for _, l := range stacks.Layers {
-		w := cost.Share(l) * width
-		if l == stacks.Idle || w <= 0 {
-			continue
+	begin := x
+	for _, group := range layerGroups {
+		if x > begin && cost.ShareOf(group.layers) > 0 {
+			c.line(x, y, x, y+height, color.NRGBA{255, 255, 255, 255}, 3) // kinds stand a little apart
 		}
-		hint := fmt.Sprintf("%s: %s: %s µs, %s of the CPU time (± %s)", name, l, micros(cost.Of(l)), sharePercent(cost.Share(l)), sharePercent(cost.ShareError(l)))
-		c.rect(x, y, w, height, colourOf(l), hint)
-		if w > 3 {
-			c.line(x+w-0.5, y, x+w-0.5, y+height, color.NRGBA{255, 255, 255, 255}, 1)
+		for _, l := range group.layers {
+			x = c.part(x, y, cost.Share(l)*width, height, name, l, cost, labels)
 		}
-		style := ink{size: canvasSmall, anchor: "middle", colour: on(colourOf(l))}
-		for _, text := range labels(l, cost) {
-			if style.wide(text) <= w-6 {
-				c.text(x+w/2, y+height/2+4, style, text)
-				break
-			}
-		}
-		x += w
 	}
 	return x
+}
+
+// part draws the part of one layer, and returns where it ends.
+func (c *canvas) part(x, y, w, height float64, name string, l stacks.Layer, cost *LayerCost, labels partLabels) (end float64) {
+	if w <= 0 {
+		return x
+	}
+	hint := fmt.Sprintf("%s: %s: %s µs, %s of the CPU time (± %s)", name, l, micros(cost.Of(l)), sharePercent(cost.Share(l)), sharePercent(cost.ShareError(l)))
+	c.rect(x, y, w, height, colourOf(l), hint)
+	if w > 3 {
+		c.line(x+w-0.5, y, x+w-0.5, y+height, color.NRGBA{255, 255, 255, 255}, 1)
+	}
+	style := ink{size: canvasSmall, anchor: "middle", colour: on(colourOf(l))}
+	for _, text := range labels(l, cost) {
+		if style.wide(text) <= w-6 {
+			c.text(x+w/2, y+height/2+4, style, text)
+			break
+		}
+	}
+	return x + w
 }
 
 // legendItem is one word of the legend: a kind of layers, or a layer with its colour.

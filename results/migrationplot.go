@@ -193,13 +193,13 @@ func (c *canvas) valueBar(x, y, w, room float64, colour color.NRGBA, hollow bool
 	} else {
 		c.rect(x, y, w, migrationBar, colour, hint)
 	}
+	fits := style.wide(label)+12 <= w
 	switch {
-	case style.wide(label)+12 <= w:
+	case fits && !hollow:
 		style.colour = on(colour)
-		if hollow {
-			style.colour = inkColour
-		}
 		c.text(x+6, y+15, style, label)
+	case fits, hollow && outside.wide(label) > room-w:
+		c.text(x+6, y+15, outside, label) // it may stand across the end of a bar that is only a frame
 	default:
 		c.text(x+w+5, y+15, outside, outside.fit(label, max(room-w+12, 60)))
 	}
@@ -331,10 +331,21 @@ func (m *migration) drawStep(c *canvas, y float64, s *migrationStep) {
 // notes stand under the picture.
 func (m *migration) notes() []string {
 	var notes []string
+	var kinds []Kind
 	for _, r := range m.rows {
-		if r.hollow() {
-			notes = append(notes, fmt.Sprintf("%s, hollow: %s", r.name, r.verdict.Reason))
+		if r.hollow() && !slices.Contains(kinds, r.verdict.Kind) {
+			kinds = append(kinds, r.verdict.Kind)
 		}
+	}
+	for _, kind := range kinds {
+		var names []string
+		reason := ""
+		for _, r := range m.rows {
+			if r.verdict.Kind == kind {
+				names, reason = append(names, r.name), orElse(reason, r.verdict.Reason)
+			}
+		}
+		notes = append(notes, fmt.Sprintf("hollow, %s: %s (%s: %s)", kind, strings.Join(names, ", "), names[0], reason))
 	}
 	marks := "1 to 4: the stages of the published four-stage server. Steps say what is proven; " + Unproven + ": no difference is."
 	if slices.ContainsFunc(m.rows, func(r *migrationRow) bool { return r.target.Limit }) {
