@@ -86,7 +86,11 @@ func TestProfile(t *testing.T) {
 			t.Errorf("a trial that was profiled is judged: %+v", v)
 		}
 	}
-	for _, want := range []string{"go tool pprof -http=: " + rec.Dir, results.ProfileHeap, results.ReportFile} {
+	dir, err := filepath.EvalSymlinks(rec.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"go tool pprof -http=: " + dir, results.ProfileHeap, results.ReportFile} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("it does not print %q:\n%s", want, o.stdout)
 		}
