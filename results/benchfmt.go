@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -93,6 +94,9 @@ func benchName(t *Trial) []byte {
 	part("case", strings.ReplaceAll(t.Case, "=", ":"))
 	if t.Load.Depth > 1 {
 		part("depth", fmt.Sprint(t.Load.Depth))
+	}
+	if t.Role == RoleKnee {
+		part("rate", strconv.FormatFloat(t.Load.Rate, 'f', -1, 64)) // which a search changes from trial to trial
 	}
 	part("loop", t.Load.Loop)
 	part("generator", t.Load.Generator)

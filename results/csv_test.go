@@ -154,3 +154,22 @@ func TestCSVOfOtherRuns(t *testing.T) {
 		t.Errorf("%d lines of %d rates", len(rows), n)
 	}
 }
+
+// TestBenchOfAKneeSearch: trials at different rates are different benchmarks, or benchstat would take their median.
+func TestBenchOfAKneeSearch(t *testing.T) {
+	b, err := Bench(kneeRecord())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rate, n := range map[string]int{"15000": 2, "18000": 4, "18400": 3} {
+		got := 0
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, "/target=sound/") && strings.Contains(line, "/rate="+rate+"/") {
+				got++
+			}
+		}
+		if got != n {
+			t.Errorf("%d lines of %s/s, want %d", got, rate, n)
+		}
+	}
+}
