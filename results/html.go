@@ -15,6 +15,7 @@ type Section struct {
 	ID        string // unique in the report, as the target of links
 	Title     string // plain text: who shows it escapes it
 	Scenario  string // whose tables it holds; empty in the others
+	About     bool   // it says how the run was made and how it is read, not what was found
 	Fragments []Fragment
 }
 
@@ -43,11 +44,17 @@ func HTML(rec *Record) ([]Section, error) {
 		return nil, err
 	}
 	d := newDocument(rec, files)
+	found, head := len(d.parts), &document{}
 	addTargets(d, &rec.Run)
+	addHead(head, rec) // with which d begins
 	h := &hypertext{rec: rec, cells: Cells(rec), files: files, ids: map[string]bool{}}
 	h.open("summary", "Summary", "")
-	for _, p := range d.parts {
+	for i, p := range d.parts {
+		before := len(h.sections)
 		h.part(p)
+		if len(h.sections) > before {
+			h.sections[before].About = i < len(head.parts) || i >= found
+		}
 	}
 	return h.sections, nil
 }
@@ -135,7 +142,7 @@ func (h *hypertext) part(p part) {
 // picture writes a picture into the page itself, in a box that scrolls where it is too narrow.
 func (h *hypertext) picture(b *strings.Builder, p picture) {
 	open, end := "<p class=\"picture\" tabindex=\"0\">", "</p>\n"
-	if p.file == CostPlot || strings.HasSuffix(p.file, connectionsPlot) {
+	if p.file == CostPlot || strings.HasSuffix(p.file, connectionsPlot) || strings.HasPrefix(p.file, layersPlot) {
 		open, end = "<noscript>"+open, "</p></noscript>\n"
 	}
 	svg := h.files[p.file]

@@ -11,7 +11,7 @@ import (
 type Data struct {
 	ID      string       `json:"id"`
 	Targets []Target     `json:"targets"` // in the order of the run: a target's place is its colour
-	Layers  []Layer      `json:"layers"`  // in the order in which a request meets them, those that some cell has
+	Layers  []Layer      `json:"layers"`  // in the order in which a request meets them
 	Cells   []Cell       `json:"cells"`   // ranked ones, in the order of the record
 	Flames  []FlameGraph `json:"flames,omitempty"`
 }
@@ -27,7 +27,8 @@ type Target struct {
 type Layer struct {
 	Name   string `json:"name"`
 	Kernel bool   `json:"kernel"` // the kernel's work
-	Place  int    `json:"place"`  // among all layers, whichever this record has: it is the colour
+	Place  int    `json:"place"`  // among all layers
+	Colour string `json:"color"`  // "#rrggbb", that of all pictures
 }
 
 // Cell is the figures of one target in one case, medians over its rounds. What a cell has no figure of is absent.
@@ -78,21 +79,14 @@ func DataOf(rec *results.Record) *Data {
 	for _, t := range results.TargetsOf(rec) {
 		d.Targets = append(d.Targets, Target{t.Name, t.Kind, t.Limit})
 	}
-	seen := map[string]bool{}
 	for _, c := range results.Cells(rec) {
 		if c.Role != results.RoleRanked || c.Loop == "" {
 			continue
 		}
-		cell := cellOf(rec, c)
-		for name := range cell.Layers {
-			seen[name] = true
-		}
-		d.Cells = append(d.Cells, cell)
+		d.Cells = append(d.Cells, cellOf(rec, c))
 	}
 	for place, l := range stacks.Layers {
-		if seen[string(l)] {
-			d.Layers = append(d.Layers, Layer{string(l), l.Kernel(), place})
-		}
+		d.Layers = append(d.Layers, Layer{string(l), l.Kernel(), place, l.Colour()})
 	}
 	d.Flames = flamesOf(rec)
 	return d

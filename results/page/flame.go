@@ -18,29 +18,21 @@ type FlameGraph struct {
 	Unit     string   `json:"unit"`  // of the values
 	Event    string   `json:"event"` // what was sampled
 	Samples  uint64   `json:"samples"`
-	Path     string   `json:"path"`   // of the file below the run's folder
-	Names    []string `json:"names"`  // of functions
-	Colours  []int    `json:"colors"` // of each name: a frameColour
+	Path     string   `json:"path"`  // of the file below the run's folder
+	Names    []string `json:"names"` // of functions
 	Root     *Frame   `json:"root"`
+	Idle     int64    `json:"idle,omitempty"`   // in which the CPU had nothing to do; it is not in the tree
 	Hidden   float64  `json:"hidden,omitempty"` // the part of the time in frames that are too narrow to be here
 	Lack     string   `json:"lack,omitempty"`   // why there is no tree
 }
 
-// Frame is one function on all stacks that lead to it alike: [name, value, children …] in JSON would save little.
+// Frame is one function, on all stacks that lead to it alike.
 type Frame struct {
 	Name     int      `json:"n"` // in Names
 	Value    int64    `json:"v"` // with its children's
+	Layer    int      `json:"l"` // the place in stacks.Layers of what the way to it decides
 	Children []*Frame `json:"c,omitempty"`
 }
-
-// What a frame is, for its colour.
-const (
-	frameProgram = iota // the root frame
-	frameKernel
-	frameOurs    // a function of corelab
-	frameRuntime // of Go's runtime
-	frameOther   // of another library or program
-)
 
 // Bounds of a tree: a frame that is narrower than narrowest of the whole is not in it.
 const (
@@ -51,9 +43,13 @@ const (
 // flameKinds are the profiles that are shown as trees, in this order.
 var flameKinds = []string{results.ProfileCPU, results.ProfileOffCPU, results.ProfileGoCPU, results.ProfileHeap, results.ProfileBlock, results.ProfileMutex}
 
-// flamesOf are the trees of a record's profiles, in the order of its trials.
+// flamesOf are the trees of a record's profiles, by target in the order of the run.
 func flamesOf(rec *results.Record) []FlameGraph {
 	var all []FlameGraph
+	order := map[string]int{}
+	for i, t := range results.TargetsOf(rec) {
+		order[t.Name] = i
+	}
 	for i := range rec.Trials {
 		t := &rec.Trials[i]
 		if t.Role != results.RoleProfiled || t.Error != "" {
@@ -67,6 +63,9 @@ func flamesOf(rec *results.Record) []FlameGraph {
 			all = append(all, flameOf(rec, t, &t.Profiles[at]))
 		}
 	}
+	slices.SortStableFunc(all, func(a, b FlameGraph) int {
+		return cmp.Or(strings.Compare(a.Scenario, b.Scenario), strings.Compare(a.Case, b.Case), order[a.Target]-order[b.Target])
+	})
 	return all
 }
 
@@ -107,7 +106,11 @@ func (g *FlameGraph) fill(s *stacks.Profile) {
 	g.Unit = s.Unit
 	all := &branch{frame: stacks.Frame{Name: "all"}}
 	for _, stack := range s.Stacks {
-		if stack.Value <= 0 {
+		if stack.Value <= 0 || len(stack.Frames) == 0 {
+			continue
+		}
+		if stack.Frames[0].Name == stacks.IdleRoot {
+			g.Idle += stack.Value
 			continue
 		}
 		at := all
@@ -118,24 +121,25 @@ func (g *FlameGraph) fill(s *stacks.Profile) {
 		}
 	}
 	if all.value == 0 {
-		g.Lack = "the profile is empty"
+		g.Lack = "the profile has nothing but idle time"
 		return
 	}
-	b := treeBuilder{graph: g, names: map[stacks.Frame]int{}, least: max(1, int64(narrowest*float64(all.value)))}
-	g.Root = b.build(all, 0)
+	b := treeBuilder{graph: g, names: map[string]int{}, least: max(1, int64(narrowest*float64(all.value)))}
+	g.Root = b.build(all, nil)
 	g.Hidden = rounded(float64(b.hidden) / float64(all.value))
 }
 
 // treeBuilder turns branches into frames.
 type treeBuilder struct {
 	graph  *FlameGraph
-	names  map[stacks.Frame]int
+	names  map[string]int
 	least  int64
 	hidden int64
 }
 
-func (b *treeBuilder) build(from *branch, depth int) *Frame {
-	f := &Frame{Name: b.name(from.frame, depth), Value: from.value}
+// build makes the frame of a branch; way is what leads there from below the root, and it.
+func (b *treeBuilder) build(from *branch, way []stacks.Frame) *Frame {
+	f := &Frame{Name: b.name(from.frame.Name), Value: from.value, Layer: layerOf(way, from.value)}
 	children := make([]*branch, 0, len(from.children))
 	for _, c := range from.children {
 		if c.value < b.least {
@@ -148,32 +152,26 @@ func (b *treeBuilder) build(from *branch, depth int) *Frame {
 		return cmp.Or(strings.Compare(x.frame.Name, y.frame.Name), strings.Compare(x.frame.Module, y.frame.Module))
 	})
 	for _, c := range children {
-		f.Children = append(f.Children, b.build(c, depth+1))
+		f.Children = append(f.Children, b.build(c, append(way, c.frame)))
 	}
 	return f
 }
 
-func (b *treeBuilder) name(f stacks.Frame, depth int) int {
-	n, known := b.names[f]
-	if !known {
-		n = len(b.graph.Names)
-		b.names[f] = n
-		b.graph.Names = append(b.graph.Names, f.Name)
-		b.graph.Colours = append(b.graph.Colours, frameColour(f, depth))
+// layerOf is the place of the layer that a stack leads to.
+func layerOf(way []stacks.Frame, value int64) int {
+	l := stacks.Other
+	if len(way) > 0 {
+		l, _ = stacks.LayerOf(stacks.Stack{Frames: way, Value: value})
 	}
-	return n
+	return slices.Index(stacks.Layers, l)
 }
 
-func frameColour(f stacks.Frame, depth int) int {
-	switch {
-	case depth <= 1 && f.Module == "":
-		return frameProgram
-	case f.Kernel():
-		return frameKernel
-	case strings.HasPrefix(f.Name, "corelab/"), strings.HasPrefix(f.Name, "main."):
-		return frameOurs
-	case strings.HasPrefix(f.Name, "runtime."), strings.HasPrefix(f.Name, "runtime/"):
-		return frameRuntime
+func (b *treeBuilder) name(of string) int {
+	n, known := b.names[of]
+	if !known {
+		n = len(b.graph.Names)
+		b.names[of] = n
+		b.graph.Names = append(b.graph.Names, of)
 	}
-	return frameOther
+	return n
 }

@@ -11,6 +11,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"corelab/results"
@@ -44,22 +45,39 @@ func Page(rec *results.Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What was found comes first, how it was made behind it.
+	slices.SortStableFunc(sections, func(a, b results.Section) int { return place(a) - place(b) })
 	w := &writer{rec: rec, data: data}
 	if err := w.head(); err != nil {
 		return nil, err
 	}
 	w.contents(sections)
 	w.text("<main id=\"main\">\n")
-	for _, s := range sections {
+	behind := slices.IndexFunc(sections, func(s results.Section) bool { return s.About })
+	if behind < 0 {
+		behind = len(sections)
+	}
+	for _, s := range sections[:behind] {
 		w.section(s)
 	}
 	w.flames()
+	for _, s := range sections[behind:] {
+		w.section(s)
+	}
 	w.text("</main>\n</div>\n<script type=\"application/json\" id=\"corelab-data\">", string(encoded), "</script>\n")
 	for _, name := range scripts {
 		w.script(asset(name))
 	}
 	w.text("</body>\n</html>\n")
 	return w.b.Bytes(), nil
+}
+
+// place is where a section stands.
+func place(s results.Section) int {
+	if s.About {
+		return 1
+	}
+	return 0
 }
 
 // EncodeData is data as JSON that may stand in a script element of HTML: nothing in it can end the element, or a line of a
@@ -183,22 +201,24 @@ const flamesID = "flame-graphs"
 
 func (w *writer) contents(sections []results.Section) {
 	w.text("<nav class=\"contents\" aria-labelledby=\"contents-title\"><h2 id=\"contents-title\">Contents</h2>\n<ul>\n")
+	flames := len(w.data.Flames) == 0 // or they are listed
 	for _, s := range sections {
+		if s.About && !flames {
+			w.text("<li><a href=\"#", flamesID, "\">Flame graphs</a></li>\n")
+			flames = true
+		}
 		w.text("<li><a href=\"#", s.ID, "\">", escaped(s.Title), "</a></li>\n")
-	}
-	if len(w.data.Flames) > 0 {
-		w.text("<li><a href=\"#", flamesID, "\">Flame graphs</a></li>\n")
 	}
 	w.text("</ul></nav>\n")
 }
 
 func (w *writer) section(s results.Section) {
 	w.text("<section aria-labelledby=\"", s.ID, "\">\n<h2 id=\"", s.ID, "\">", escaped(s.Title), "</h2>\n")
-	over := s.Scenario != ""
-	for _, f := range s.Fragments {
-		if over && f.Table != (results.Key{}) { // before the first table
-			w.overConnections(f.Table)
-			over = false
+	first := slices.IndexFunc(s.Fragments, func(f results.Fragment) bool { return f.Table != (results.Key{}) })
+	for i, f := range s.Fragments {
+		if first >= 0 && (i == first || strings.HasPrefix(f.HTML, "<h3")) { // before the first table and its heading
+			w.overConnections(s.Fragments[first].Table)
+			first = -1
 		}
 		w.text(f.HTML)
 		if f.Table != (results.Key{}) {
@@ -302,8 +322,8 @@ func (w *writer) flames() {
 		return
 	}
 	w.text("<section aria-labelledby=\"", flamesID, "\">\n<h2 id=\"", flamesID, "\">Flame graphs</h2>\n",
-		"<p>Each frame is a function, as wide as its part of the time; below it stands what it called. A click, or Enter, makes a frame the whole width; Escape goes back; the arrow keys walk. ",
-		"Yellow-brown: the kernel; blue: corelab’s own code; violet: Go’s runtime; green: other programs and libraries. Profiles are from trials of their own: profiling slows, so these are never ranked.</p>\n")
+		"<p>Each frame is a function, as wide as its part of the time; below it stands what it called. A click, or Enter, makes a frame the whole width; Escape goes back; the arrow keys walk. Held against another target, colours say what takes a larger or a smaller part. ",
+		"A frame has the colour of the layer that it leads to. Profiles are from trials of their own: profiling slows, so these are never ranked.</p>\n")
 	type place struct{ scenario, name, target string }
 	seen := map[place]bool{}
 	title := ""
@@ -317,7 +337,7 @@ func (w *writer) flames() {
 			title = t
 			w.text("<h3>", escaped(title), "</h3>\n")
 		}
-		w.text("<figure class=\"flame\"")
+		fmt.Fprintf(&w.b, "<figure class=\"flame\" style=\"height:%dpx\"", w.flameHeight(f))
 		for _, a := range [][2]string{{"scenario", f.Scenario}, {"case", f.Case}, {"target", f.Target}} {
 			w.text(" data-", a[0], "=\"", html.EscapeString(a[1]), "\"")
 		}
@@ -325,4 +345,31 @@ func (w *writer) flames() {
 			"<div class=\"bar\"></div><div class=\"box\"><p class=\"nojs\">Drawn by JavaScript; \"go tool pprof\" opens the file.</p></div><div class=\"line\" role=\"status\"></div></figure>\n")
 	}
 	w.text("</section>\n")
+}
+
+// Heights of a flame graph, in pixels; flame.js draws rows as high.
+const (
+	flameRow    = 17
+	flameAround = 150 // captions and controls
+	flameMost   = 620 // a deeper one scrolls in its box
+)
+
+// flameHeight is the height of the figure of f's target: of the deepest of its trees.
+func (w *writer) flameHeight(f FlameGraph) int {
+	rows := 0
+	for _, g := range w.data.Flames {
+		if g.Scenario == f.Scenario && g.Case == f.Case && g.Target == f.Target && g.Root != nil {
+			rows = max(rows, g.Root.depth())
+		}
+	}
+	return min(flameAround+rows*flameRow, flameMost)
+}
+
+// depth is how many frames lie one below the other.
+func (f *Frame) depth() int {
+	most := 0
+	for _, c := range f.Children {
+		most = max(most, c.depth())
+	}
+	return most + 1
 }

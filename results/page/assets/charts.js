@@ -5,7 +5,7 @@
 //   corelab.overConnections(figure, cells, data)  figure.dataset.figure "throughput" or "p99"; one line a target
 //   corelab.bars(figure, cells, data)             the cost of a request, stacked by layer
 //   corelab.course(figure, cells, data)           figure.dataset.figure "throughput", "server" or "client"
-//   corelab.flame(figure, graphs)                 see flame.js
+//   corelab.flame(figure, graphs, data)           see flame.js
 //   corelab.redraw()                  draws all again, in the colours that hold now
 //   corelab.drawAll()                 draws what was not in sight yet, for paper
 //   corelab.sortable(table)           see page.js
@@ -150,7 +150,7 @@
     const wide = text => Math.max(...text.map(t => t.length));
     const u = new uPlot({
       width: Math.max(plot.clientWidth, 200), height: Math.max(plot.clientHeight, 120),
-      legend: { show: false }, padding: [10, 16, 0, 0],
+      legend: { show: false }, padding: [10, 30, 0, 0],
       cursor: { points: { show: false }, drag: { x: false, y: false } },
       scales: {
         x: { time: false, distr: o.xLog ? 3 : 1, range: () => o.xLog ? [xs[0] / 1.08, xs[xs.length - 1] * 1.08] : [o.xFrom ?? xs[0], xs[xs.length - 1] === xs[0] ? xs[0] + 1 : xs[xs.length - 1]] },
@@ -200,6 +200,9 @@
 
   const indexOf = (data, name) => Math.max(0, data.targets.findIndex(t => t.name === name));
 
+  // inOrder are cells in the order of their targets, as all legends have it.
+  const inOrder = (cells, data) => [...cells].sort((a, b) => indexOf(data, a.target) - indexOf(data, b.target));
+
   // percentText is the percentile at so many decades: 0.301 is 50 %, 3 is 99.9 %.
   function percentText(decades) {
     const beyond = 100 * 10 ** -decades, places = Math.max(0, Math.ceil(decades - 2 - 1e-9));
@@ -207,7 +210,7 @@
   }
 
   corelab.percentiles = function (figure, cells, data) {
-    const shown = cells.filter(c => c.latency);
+    const shown = inOrder(cells.filter(c => c.latency), data);
     if (!shown.length) return lacking(figure, "No latencies are in the record.");
     const series = shown.map(c => ({ name: c.target, index: indexOf(data, c.target), x: c.latency.decades, y: c.latency.ns, marks: !c.latency.whole }));
     const end = Math.max(...series.map(s => s.x[s.x.length - 1]));
@@ -233,44 +236,35 @@
 
   corelab.course = function (figure, cells, data) {
     const which = figure.dataset.figure || "throughput";
-    const series = cells.filter(c => c.course && (c.course[which] || []).length).map(c => ({ name: c.target, index: indexOf(data, c.target), x: c.course.ends.slice(0, c.course[which].length), y: c.course[which] }));
+    const series = inOrder(cells, data).filter(c => c.course && (c.course[which] || []).length).map(c => ({ name: c.target, index: indexOf(data, c.target), x: c.course.ends.slice(0, c.course[which].length), y: c.course[which] }));
     if (!series.length) return lacking(figure, "Not recorded: the trials were too short, or were made by another generator or an older corelab.");
-    return lines(figure, series, { xFrom: 0, xText: v => digits(v), xUnit: " s", from0: true, xLabel: "seconds from the begin of the window",
+    return lines(figure, series, { xFrom: 0, xText: v => brief(digits(v)), xUnit: " s", from0: true, xLabel: "seconds from the begin of the window",
       yText: which === "throughput" ? corelab.count : v => Math.round(100 * v) + " %" });
   };
 
   // ——— Stacked bars
 
-  let patterns = 0;
   const ROW = 27;
+  const PLAIN = { user: "#009e73", system: "#0072b2", cpu: "#999999" }; // of costs that are not known by layer
+
+  // on is what can be read on a colour, "#rrggbb": dark or white.
+  corelab.on = function (colour) {
+    const [r, g, b] = [1, 3, 5].map(i => parseInt(colour.slice(i, i + 2), 16) / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.18 ? "#ffffff" : "#111111";
+  };
 
   corelab.bars = function (figure, cells, data) {
     const plot = part(figure, "plot"), legend = part(figure, "legend");
     const shown = cells.filter(c => c.cpu);
     if (!shown.length) return lacking(figure, "No cost per request is in the record.");
     const layered = shown.some(c => c.layers);
-    const kinds = layered ? data.layers.map(l => ({ name: l.name, place: l.place })) : [];
-    if (shown.some(c => !c.layers && c.user)) kinds.push({ name: "user (as sampled)", place: 0, plain: "user" }, { name: "system (as sampled)", place: 1, plain: "system" });
-    if (shown.some(c => !c.layers && !c.user)) kinds.push({ name: "CPU, not split", place: -1, plain: "cpu" });
+    const kinds = data.layers.filter(l => shown.some(c => c.layers && c.layers[l.name])).map(l => ({ name: l.name, color: l.color }));
+    if (shown.some(c => !c.layers && c.user)) kinds.push({ name: "user (as sampled)", color: PLAIN.user, plain: "user" }, { name: "system (as sampled)", color: PLAIN.system, plain: "system" });
+    if (shown.some(c => !c.layers && !c.user)) kinds.push({ name: "CPU, not split", color: PLAIN.cpu, plain: "cpu" });
     const width = Math.max(plot.clientWidth, 260), names = Math.min(150, Math.round(width * 0.28)), numbers = 64;
     const room = width - names - numbers, most = Math.max(...shown.map(c => c.cpu.median));
     const svg = shape("svg", { width, height: ROW * shown.length, role: "img" });
     svg.append(shape("title", {}, "CPU per request, µs: " + shown.map(c => c.target + " " + digits(c.cpu.median / 1e3)).join(", ")));
-    const defs = shape("defs");
-    svg.append(defs);
-    const fills = new Map();
-    const fill = (place, into) => {
-      if (place < 0 || place >= 2 * COLOURS - 1) return variable("--other");
-      const key = into === defs ? place : null;
-      if (place < COLOURS) return colourOf(place);
-      if (key !== null && fills.has(key)) return fills.get(key);
-      const id = "corelab-hatch-" + ++patterns;
-      const p = shape("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
-      p.append(shape("rect", { width: 6, height: 6, fill: colourOf(place) }), shape("rect", { width: 2.5, height: 6, fill: variable("--paper") }));
-      into.append(p);
-      if (key !== null) fills.set(key, "url(#" + id + ")");
-      return "url(#" + id + ")";
-    };
     const order = [...shown].sort((a, b) => a.cpu.median - b.cpu.median);
     order.forEach((c, row) => {
       const y = row * ROW + 3;
@@ -282,19 +276,19 @@
         const ns = k.plain ? (c.layers ? 0 : k.plain === "cpu" ? (c.user ? 0 : c.cpu.median) : (c[k.plain] || {}).median || 0) : (c.layers || {})[k.name] || 0;
         const w = room * ns / most;
         if (!(w > 0.2)) continue;
-        const r = shape("rect", { x, y, width: Math.max(w - 0.75, 0.4), height: ROW - 7, fill: fill(k.place, defs) });
+        const r = shape("rect", { x, y, width: w, height: ROW - 7, fill: k.color, stroke: variable("--paper"), "stroke-width": 0.75 });
         r.append(shape("title", {}, c.target + ": " + k.name + " " + digits(ns / 1e3) + " µs, " + Math.round(100 * ns / c.cpu.median) + " %"));
         svg.append(r);
-        if (w > 34) svg.append(shape("text", { x: x + w / 2, y: y + 14, "text-anchor": "middle", class: "inside", "pointer-events": "none" }, Math.round(100 * ns / c.cpu.median) + " %"));
+        if (w > 34) svg.append(shape("text", { x: x + w / 2, y: y + 14, "text-anchor": "middle", class: "inside", "pointer-events": "none", fill: corelab.on(k.color) }, Math.round(100 * ns / c.cpu.median) + " %"));
         x += w;
       }
-      svg.append(shape("text", { x: names + room * c.cpu.median / most + 6, y: y + 15 }, digits(c.cpu.median / 1e3) + " µs"));
+      svg.append(shape("text", { x: Math.max(x, names + room * c.cpu.median / most) + 6, y: y + 15 }, digits(c.cpu.median / 1e3) + " µs"));
     });
     plot.replaceChildren(svg);
     legend.replaceChildren(...kinds.map(k => {
       const key = element("span", { class: "key" });
       const s = shape("svg", { width: 16, height: 12, "aria-hidden": "true" });
-      s.append(shape("rect", { width: 16, height: 12, fill: fill(k.place, s) }));
+      s.append(shape("rect", { width: 16, height: 12, fill: k.color }));
       key.append(s, document.createTextNode(k.name));
       return key;
     }));
@@ -342,7 +336,7 @@
     }
     for (const figure of root.querySelectorAll("figure.flame")) {
       const graphs = (data.flames || []).filter(f => matches(figure, f) && f.target === figure.dataset.target);
-      drawn.set(figure, () => corelab.flame(figure, graphs, data.flames));
+      drawn.set(figure, () => corelab.flame(figure, graphs, data));
     }
     for (const figure of root.querySelectorAll("figure.chart, figure.flame")) {
       if (!drawn.has(figure) || figure.dataset.drawn) continue;

@@ -1,7 +1,8 @@
 // Flame graphs from trees of frames (FlameGraph in flame.go): the root is at the top, and a frame as wide as its part of the
 // time. A click, or Enter, zooms; Escape shows all again; the arrows walk through the tree.
 //
-//   corelab.flame(figure, graphs, others)   graphs: of one target, one a kind; others: all of the record, to hold against
+//   corelab.flame(figure, graphs, data)   graphs: of one target, one a kind; data: of the record, for its layers and
+//                                        the graphs to hold against
 (function () {
   "use strict";
   const corelab = window.corelab = window.corelab || {};
@@ -16,7 +17,7 @@
   function hung(graph) {
     const nodes = [];
     (function walk(frame, parent, depth, begin, path) {
-      const node = { frame, parent, depth, begin, name: graph.names[frame.n], colour: graph.colors[frame.n], path: path + "\n" + graph.names[frame.n], children: [] };
+      const node = { frame, parent, depth, begin, name: graph.names[frame.n], path: path + "\n" + graph.names[frame.n], children: [] };
       if (parent) parent.children.push(node);
       nodes.push(node);
       let at = begin;
@@ -31,7 +32,7 @@
     return shares;
   };
 
-  corelab.flame = function (figure, graphs, others) {
+  corelab.flame = function (figure, graphs, data) {
     let bar = figure.querySelector(".bar");
     if (!bar) {
       bar = element("div", { class: "bar" });
@@ -44,14 +45,14 @@
       return;
     }
     const graph = graphs.find(g => g.kind === state.kind) || graphs[0];
-    const rivals = (others || []).filter(g => g.root && g.kind === graph.kind && g.scenario === graph.scenario && (g.case || "") === (graph.case || "") && g.target !== graph.target);
+    const rivals = (data.flames || []).filter(g => g.root && g.kind === graph.kind && g.scenario === graph.scenario && (g.case || "") === (graph.case || "") && g.target !== graph.target);
     controls();
     if (!graph.root) {
       box.replaceChildren(element("p", { class: "lack" }, graph.lack || "There is no tree."));
       line.textContent = "";
       return;
     }
-    const nodes = hung(graph), total = graph.root.v;
+    const nodes = hung(graph), total = graph.root.v, layers = data.layers;
     const rival = rivals.find(g => g.target === state.against);
     const before = rival ? sharesOf(rival) : null;
     let zoomed = nodes.find(n => n.path === state.zoom) || nodes[0];
@@ -61,11 +62,11 @@
     function controls() {
       const kind = element("select", { "aria-label": "kind of profile" });
       for (const g of graphs) kind.append(new Option(KINDS[g.kind] || g.kind, g.kind, false, g === graph));
-      kind.addEventListener("change", () => { state.kind = kind.value; state.zoom = null; corelab.flame(figure, graphs, others); });
+      kind.addEventListener("change", () => { state.kind = kind.value; state.zoom = null; corelab.flame(figure, graphs, data); });
       const against = element("select", { "aria-label": "hold against" });
       against.append(new Option("not held against another", ""));
       for (const g of rivals) against.append(new Option("against " + g.target, g.target, false, g.target === state.against));
-      against.addEventListener("change", () => { state.against = against.value; corelab.flame(figure, graphs, others); });
+      against.addEventListener("change", () => { state.against = against.value; corelab.flame(figure, graphs, data); });
       const search = element("input", { type: "search", placeholder: "find a function", "aria-label": "find a function", value: state.search });
       search.addEventListener("input", () => { state.search = search.value; render(false); });
       const all = element("button", { type: "button", class: "reset" }, "show all");
@@ -74,7 +75,7 @@
     }
 
     function describe(n) {
-      let text = n.name + " — " + percent(n.frame.v / total) + ", " + amount(n.frame.v, graph.unit);
+      let text = n.name + " — " + (n.depth ? (layers[n.frame.l] || {}).name + ", " : "") + percent(n.frame.v / total) + ", " + amount(n.frame.v, graph.unit);
       if (before) {
         const was = before.get(n.path.split("\n").slice(3).join("\n")) || 0;
         text += "; " + rival.target + " " + percent(was);
@@ -83,8 +84,8 @@
     }
 
     function summary() {
-      let text = graph.samples.toLocaleString("en") + " samples of " + graph.event + "; " + amount(total, graph.unit) + " in all";
-      if (before) text += "; red: a larger part here than on " + rival.target + ", blue: a smaller one";
+      let text = (graph.idle ? "without " + amount(graph.idle, graph.unit) + " of idle CPU; " : "") + graph.samples.toLocaleString("en") + " samples of " + graph.event + "; " + amount(total, graph.unit) + " in all";
+      if (before) text += "; orange: a larger part here than on " + rival.target + ", blue: a smaller one";
       if (state.search) {
         const found = matching().reduce((sum, n) => sum + n.frame.v, 0);
         text = "“" + state.search + "”: " + percent(found / total) + " of all";
@@ -106,7 +107,12 @@
 
     function colour(button, n) {
       if (state.search && n.name.toLowerCase().includes(state.search.toLowerCase())) { button.classList.add("found"); return; }
-      if (!before) { button.classList.add("k" + n.colour); return; }
+      if (!before) {
+        const fill = n.depth < 1 ? "#c9ced6" : (layers[n.frame.l] || {}).color || "#999999";
+        button.style.background = fill;
+        button.style.color = corelab.on(fill);
+        return;
+      }
       const by = n.frame.v / total - (before.get(n.path.split("\n").slice(3).join("\n")) || 0);
       const strength = Math.min(100, Math.round(100 * Math.sqrt(Math.abs(by) / 0.1)));
       button.style.background = n.depth < 2 ? "" : "color-mix(in srgb, var(" + (by > 0 ? "--more" : "--less") + ") " + strength + "%, var(--same))";
