@@ -133,3 +133,46 @@ func recordComparison(t *testing.T, root string) string {
 	}
 	return w.Dir()
 }
+
+// TestReportOfAKneeSearch: each format has the knees, or the trials, or says why not.
+func TestReportOfAKneeSearch(t *testing.T) {
+	dir := recordKnee(t, t.TempDir())
+	for format, want := range map[string]string{
+		"files": "knee, req/s", "terminal": "knee, req/s", "md": "knee, req/s", "html": "knee, req/s", "json": `"knee":`,
+		"csv": "p99_budget_ns", "benchfmt": "/rate=9000/", "slim": `"knee":`,
+	} {
+		if o := corelab(t, nil, "report", dir, "--format", format); o.code != 0 || !strings.Contains(o.stdout, want) {
+			t.Errorf("%s: exit %d, %s%.200q", format, o.code, o.stderr, o.stdout)
+		}
+	}
+	if o := corelab(t, nil, "report", dir, "--format", "hgrm"); o.code != exitFailed || !strings.Contains(o.stderr, "has a histogram") {
+		t.Errorf("hgrm: exit %d, %s", o.code, o.stderr)
+	}
+}
+
+// recordKnee writes a search that found that the core keeps 9000/s and not 10000/s.
+func recordKnee(t *testing.T, root string) string {
+	t.Helper()
+	w, err := results.Create(root, "20261122-101500-knee", results.Run{
+		Started: time.Date(2026, 11, 22, 10, 15, 0, 0, time.UTC), Scenarios: []results.Scenario{{Name: "plaintext"}},
+		Targets: []results.Target{{Name: "epoll", Kind: "core", Command: []string{"coreserver"}}},
+		Knee:    &results.KneeAsked{P99: 5 * time.Millisecond, Precision: 0.1, Max: time.Minute, Window: time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		for rate, p99 := range map[float64]time.Duration{9000: 2 * time.Millisecond, 10000: 9 * time.Millisecond} {
+			n := uint64(rate)
+			err := w.Append(results.Trial{Scenario: "plaintext", Target: "epoll", Role: results.RoleKnee, Round: round + 1, Placement: "split",
+				Load: &results.Load{Generator: "corelab", Loop: "open", Connections: 64, Depth: 1, Rate: rate, Elapsed: time.Second, Requests: n,
+					Latency: &results.Latency{Count: n, Mean: p99 / 3, P50: p99 / 3, P90: p99 / 2, P99: p99, Max: p99}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.End(results.End{Trials: 6}); err != nil {
+		t.Fatal(err)
+	}
+	return w.Dir()
+}
