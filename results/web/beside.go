@@ -26,6 +26,7 @@ type besideBody struct {
 	Rows   []figureRow
 	Limits [2]limitView
 	Data   *page.Data // of the charts; its targets are A and B
+	Layers []layerRow // of both, where both were profiled
 	Flame  string     // where the flame graph of the difference is
 	NoDiff string     // why there is none, and why the cost is not by layer
 	Tables []caseTable
@@ -154,8 +155,10 @@ func (v *side) drawn() (page.Cell, bool) {
 // fillFlame links to the flame graph of the difference, or says whose profile is missing, and why.
 func (b *besideBody) fillFlame() {
 	var lacks []string
-	for _, v := range []*side{b.A, b.B} {
-		if cost, lack := v.kept.rec.LayersOf(v.cell); cost == nil {
+	var costs [2]*results.LayerCost
+	for i, v := range []*side{b.A, b.B} {
+		var lack string
+		if costs[i], lack = v.kept.rec.LayersOf(v.cell); costs[i] == nil {
 			lacks = append(lacks, v.Label()+", "+v.Target+", "+results.Printable(lack))
 		}
 	}
@@ -163,6 +166,7 @@ func (b *besideBody) fillFlame() {
 		b.NoDiff = "There is no flame graph of the difference: " + strings.Join(lacks, "; ") + "."
 		return
 	}
+	b.Layers = layersOf(costs[0], costs[1])
 	asked := url.Values{}
 	b.A.query(asked)
 	b.B.query(asked)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"corelab/results"
+	"corelab/results/stacks"
 )
 
 // besideFigures are the rows of two cells beside each other.
@@ -28,12 +29,15 @@ type figureRow struct {
 }
 
 // Good reports whether a difference is proven.
-func (r figureRow) Good() bool { return r.Says == saysBetter || r.Says == saysWorse }
+func (r figureRow) Good() bool {
+	return r.Says == saysBetter || r.Says == saysWorse || r.Says == saysOther
+}
 
 // What a row says of B.
 const (
 	saysBetter = "B is better"
 	saysWorse  = "B is worse"
+	saysOther  = "B differs"
 )
 
 // figuresOf holds two cells against each other. Those of one run are paired by its rounds; those of two are shown as they are,
@@ -110,11 +114,18 @@ func (r *figureRow) hold(a, b *side, f results.Figure) {
 	}
 	which := results.Side(b.cell, a.cell, f, noise)
 	r.Ratio = e.RatioText(which != 0)
+	if f.Unit == results.CPUShare.Unit && !results.SameLoad(b.cell, a.cell) {
+		if plain, ok := results.Ratio(b.cell, a.cell, results.ServerCPU); ok {
+			r.Ratio += " · plain " + plain.RatioText(plain.Side(1) != 0)
+		}
+	}
 	switch doubt := doubtOf(a.cell, f) + doubtOf(b.cell, f); {
 	case doubt != "":
 		r.Says = "in doubt"
 	case which == 0:
 		r.Says = "not proven"
+	case f.Unit == results.ClientCPU.Unit:
+		r.Says = saysOther // which is no merit of the server's
 	case (which < 0) == f.Falls:
 		r.Says = saysBetter
 	default:
@@ -163,6 +174,34 @@ func ratesDiffer(a, b *results.Cell) string {
 	return ""
 }
 
+// layerRow is what a request costs on both sides in one layer.
+type layerRow struct {
+	Name string
+	A, B layerCost
+	Wide bool // the difference is more than chance makes with so many samples
+}
+
+// layerCost is the layer's part of the server's CPU time, and what that is of a request.
+type layerCost struct{ Part, Cost string }
+
+// layersOf are the layers that one of two profiles has, in the order in which a request meets them.
+func layersOf(a, b *results.LayerCost) []layerRow {
+	var rows []layerRow
+	for _, l := range stacks.Layers {
+		if a.Of(l) == 0 && b.Of(l) == 0 {
+			continue
+		}
+		apart := math.Abs(a.Of(l) - b.Of(l))
+		chance := math.Hypot(a.ShareError(l)*a.CPU, b.ShareError(l)*b.CPU)
+		rows = append(rows, layerRow{string(l), costIn(a, l), costIn(b, l), apart > chance})
+	}
+	return rows
+}
+
+func costIn(c *results.LayerCost, l stacks.Layer) layerCost {
+	return layerCost{fmt.Sprintf("%.1f %%", 100*c.Share(l)), results.ServerCPU.Text(c.Of(l))}
+}
+
 // limitView is what limits a cell, and its warnings.
 type limitView struct {
 	Verdict, Reason string
@@ -204,7 +243,12 @@ func apartness(a, b *results.Run) []apartRow {
 		{"host", func(h *results.Host) string { return h.Hostname }},
 		{"CPU", func(h *results.Host) string { return h.CPU }},
 		{"CPUs", func(h *results.Host) string { return fmt.Sprint(h.CPUs) }},
-		{"memory", func(h *results.Host) string { return fmt.Sprintf("%d MiB", h.MemoryKiB>>10) }},
+		{"memory", func(h *results.Host) string {
+			if h.MemoryKiB == 0 {
+				return ""
+			}
+			return fmt.Sprintf("%d MiB", h.MemoryKiB>>10)
+		}},
 		{"kernel", func(h *results.Host) string { return h.Kernel }},
 		{"Go", func(h *results.Host) string { return h.GoVersion }},
 	} {
