@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"corelab/results"
@@ -69,7 +70,7 @@ type Recording struct {
 // PerfAvailable is nil where perf can record the CPU time of a server with its kernel stacks, else the reason why not, with
 // what to do about it.
 func PerfAvailable() error {
-	if _, err := findPerf(); err != nil {
+	if _, err := perfPath(); err != nil {
 		return fmt.Errorf("record with perf: %w", err)
 	}
 	if err := clockAllowed(0, -1); err != nil {
@@ -93,7 +94,7 @@ func PerfAvailable() error {
 // lower rate beside it, says how much time a cycle is and how long the CPU was idle. Where there are none the clock does it
 // alone, and such a section shows at its end, where interrupts come on again.
 func RecordCPU(ctx context.Context, spec RecordSpec) (*Recording, error) {
-	perf, err := findPerf()
+	perf, err := perfPath()
 	if err != nil {
 		return nil, fmt.Errorf("record with perf: %w", err)
 	}
@@ -194,16 +195,26 @@ func (s RecordSpec) where() (args []string, missing []results.Missing, err error
 	if err := clockAllowed(0, -1); err != nil {
 		return nil, nil, err
 	}
-	var pids []string
-	for _, pid := range s.Pids() {
-		pids = append(pids, strconv.Itoa(pid))
+	if args, err = ofProcesses(s.Pids()); err != nil {
+		return nil, nil, err
 	}
-	if len(pids) == 0 {
-		return nil, nil, errors.New("no process is left of the server")
-	}
-	return []string{"-p", strings.Join(pids, ",")}, []results.Missing{{Figure: "idle",
+	return args, []results.Missing{{Figure: "idle",
 		Reason: fmt.Sprintf("whole CPUs may not be sampled (%v), only the server's processes: when its CPUs were idle, and what the kernel received for it in ksoftirqd, is not seen", refused)}}, nil
 }
+
+// ofProcesses samples these, and what they start.
+func ofProcesses(pids []int) ([]string, error) {
+	var list []string
+	for _, pid := range pids {
+		list = append(list, strconv.Itoa(pid))
+	}
+	if len(list) == 0 {
+		return nil, errNoServer
+	}
+	return []string{"-p", strings.Join(list, ",")}, nil
+}
+
+var errNoServer = errors.New("no process is left of the server")
 
 // clockAllowed is nil where a task's, or a CPU's, time may be sampled with its kernel stacks.
 func clockAllowed(pid, cpu int) error {
@@ -226,6 +237,9 @@ const perfMajor, perfMinor = 5, 10
 
 // perfVersionBound bounds the wait for perf's version.
 const perfVersionBound = 5 * time.Second
+
+// perfPath is findPerf's answer, which takes perf some time to give.
+var perfPath = sync.OnceValues(findPerf)
 
 // findPerf returns the path of a perf that can do what is needed here.
 func findPerf() (string, error) {

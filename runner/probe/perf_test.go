@@ -125,6 +125,36 @@ func TestRecordCPUUnwindDwarf(t *testing.T) {
 	}
 }
 
+// TestRecordOfProcesses is for where whole CPUs may not be seen.
+func TestRecordOfProcesses(t *testing.T) {
+	perfHere(t, PerfAvailable)
+	h := spinner(t)
+	spec := RecordSpec{Pids: func() []int { return Tree(h.pid) }, Dir: t.TempDir()}.filled(liveBound)
+	args, err := ofProcesses(spec.Pids())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := perfPath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Recording{spec: spec, event: clockEvent}
+	if r.session, err = record(t.Context(), path, spec, append([]string{"-e", clockEvent, "-F", "997", "--call-graph", "fp"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	h.spin(t)
+	s, err := r.Stop(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := frames(s.Profile, "spinner"); !got["main.burn"] || s.Others > 0 || len(frames(s.Profile, stacks.IdleRoot)) > 0 {
+		t.Errorf("%+v: %v", s, got)
+	}
+	if _, err := ofProcesses(nil); !errors.Is(err, errNoServer) {
+		t.Errorf("of nobody: %v", err)
+	}
+}
+
 func TestRecordEnds(t *testing.T) {
 	perfHere(t, PerfAvailable)
 	h := start(t, "spin")

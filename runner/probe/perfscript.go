@@ -233,7 +233,7 @@ func (s *scriptState) frame(line []byte) *symbol {
 		return nil
 	}
 	f := symbol{name: strings.ToValidUTF8(strings.TrimSpace(string(rest[:open])), "?"), file: strings.ToValidUTF8(string(rest[open+1:len(rest)-1]), "?")}
-	if f.name, _, _ = strings.Cut(f.name, "@@"); f.name == "" { // glibc's versions: recv@@GLIBC_2.2.5
+	if f.name = plain(f.name); f.name == "" {
 		return nil
 	}
 	key := string(rest)
@@ -248,6 +248,14 @@ func (s *scriptState) frame(line []byte) *symbol {
 	}
 	s.symbols[key] = &f
 	return &f
+}
+
+// plain takes the version of a library off a name: recv@@GLIBC_2.2.5, cfree@GLIBC_2.2.5. What calls into a library is recv@plt.
+func plain(name string) string {
+	if at := strings.IndexByte(name, '@'); at > 0 && !strings.HasSuffix(name, "@plt") {
+		return name[:at]
+	}
+	return name
 }
 
 // kernelFile is the kernel as a file.

@@ -59,7 +59,7 @@ func record(ctx context.Context, perf string, spec RecordSpec, what []string) (*
 	s := &session{perf: perf, what: what, done: make(chan struct{}), exited: make(chan struct{}), server: newServed(System)}
 	s.server.look(spec.Pids())
 	if len(s.server.programs) == 0 {
-		return nil, errors.New("no process is left of the server")
+		return nil, errNoServer
 	}
 	dir, err := os.MkdirTemp(spec.Dir, "perf-")
 	if err != nil {

@@ -60,7 +60,7 @@ func schedTracing() error {
 // spec's CPUs, Rate and Unwind say nothing here: a thread may be woken from any CPU, every event counts, and stacks are followed
 // by frame pointers, for copies of the stacks of every switch would fill any buffer.
 func RecordSched(ctx context.Context, spec RecordSpec) (*SchedRecording, error) {
-	perf, err := findPerf()
+	perf, err := perfPath()
 	if err == nil {
 		err = schedTracing()
 	}
