@@ -3,6 +3,7 @@
 //	Create → Writer.Append … Writer.End → run.jsonl → Read → Record
 //	                                                          ├─ Report: report.md, bench.txt, *.svg
 //	                                                          ├─ Summary: the same for a terminal
+//	                                                          ├─ CSV, Bench, HGRM, Folded, WriteSlim: one format each
 //	                                                          └─ ReadmeTable: the block in the README
 //
 // A record is a file of JSON lines: one [Run], a [Trial] for each measurement that was made, failed or was skipped, and an
@@ -14,6 +15,9 @@
 // finds what a trial's own figures say against it: Little's law, errors, starved connections, a generator at its limit, others
 // on its CPUs. Warnings are data: a row that has one says so. Of all of them a [Verdict] is made, one for each cell: what
 // limited it, or why it is refused; [Kind] has the rules. Only sound cells are ranked.
+//
+// A profile says where the CPU's time went in a trial that it slowed: [Record.LayersOf] is its parts times what a request costs
+// in the trials that nothing slowed. Package stacks reads profiles and knows the layers.
 //
 // A [History] is one [Figure] over many records: runs of different machines or loads never stand in one line, and a change is
 // flagged only beyond the noise between runs.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -222,7 +223,7 @@ func (r layerRow) show(g *grid, shown []stacks.Layer, brief bool) []string {
 	for _, l := range shown {
 		text := "0"
 		if share := r.cost.Share(l); share > 0 {
-			text = micros(r.cost.Of(l)) + " · " + sharePercent(share)
+			text = layerMicros(r.cost.Of(l)) + " · " + sharePercent(share)
 		}
 		switch l {
 		case stacks.Other:
@@ -261,6 +262,17 @@ func (r layerRow) unnamed(g *grid) string {
 		return ""
 	}
 	return g.notes.markExactly(fmt.Sprintf("handler of %s: %s of its CPU time is in functions of the program that no rule names", r.target.Name, sharePercent(part)))
+}
+
+// layerMicros is a layer's time in µs without the unit: its samples bear no more than hundredths.
+func layerMicros(ns float64) string {
+	if ns > 0 && ns < 5 {
+		return "<0.01"
+	}
+	if ns < 9995 {
+		return strconv.FormatFloat(ns/1e3, 'f', 2, 64)
+	}
+	return micros(ns)
 }
 
 // sharePercent is a part of the whole, with a place behind the point where it is small: "38 %", "0.4 %".

@@ -159,7 +159,7 @@ func usedLayers(rows []layerRow) []stacks.Layer {
 type partLabels func(l stacks.Layer, c *LayerCost) []string
 
 func microLabels(l stacks.Layer, c *LayerCost) []string {
-	return []string{layerHeads[l] + " " + micros(c.Of(l)), layerHeads[l], micros(c.Of(l))}
+	return []string{layerHeads[l] + " " + layerMicros(c.Of(l)), layerHeads[l], layerMicros(c.Of(l))}
 }
 
 func shareLabels(l stacks.Layer, c *LayerCost) []string {
@@ -187,7 +187,7 @@ func (c *canvas) part(x, y, w, height float64, name string, l stacks.Layer, cost
 	if w <= 0 {
 		return x
 	}
-	hint := fmt.Sprintf("%s: %s: %s µs, %s of the CPU time (± %s)", name, l, micros(cost.Of(l)), sharePercent(cost.Share(l)), sharePercent(cost.ShareError(l)))
+	hint := fmt.Sprintf("%s: %s: %s µs, %s of the CPU time (± %s)", name, l, layerMicros(cost.Of(l)), sharePercent(cost.Share(l)), sharePercent(cost.ShareError(l)))
 	c.rect(x, y, w, height, colourOf(l), hint)
 	if w > 3 {
 		c.line(x+w-0.5, y, x+w-0.5, y+height, color.NRGBA{255, 255, 255, 255}, 1)

@@ -258,10 +258,10 @@ func (s *migrationStep) sentence() string {
 		parts = append(parts, "no difference in CPU per request is proven")
 	}
 	if m.shrank != nil {
-		parts = append(parts, fmt.Sprintf("%s shrank most, by %s µs", m.shrank.layer, micros(-m.shrank.by)))
+		parts = append(parts, fmt.Sprintf("%s shrank most, by %s µs", m.shrank.layer, layerMicros(-m.shrank.by)))
 	}
 	if m.grew != nil {
-		parts = append(parts, fmt.Sprintf("%s grew most, by %s µs", m.grew.layer, micros(m.grew.by)))
+		parts = append(parts, fmt.Sprintf("%s grew most, by %s µs", m.grew.layer, layerMicros(m.grew.by)))
 	}
 	if s.from.cost != nil && s.to.cost != nil && m.shrank == nil && m.grew == nil {
 		parts = append(parts, "no layer moved by more than the samples leave open")
@@ -275,9 +275,9 @@ func factor(v float64) string { return digits(v) + " ×" }
 // signedMicros is a time with its sign, in µs without the unit.
 func signedMicros(ns float64) string {
 	if ns < 0 {
-		return "−" + micros(-ns)
+		return "−" + layerMicros(-ns)
 	}
-	return "+" + micros(ns)
+	return "+" + layerMicros(ns)
 }
 
 // add adds the picture and its steps to a report; files are those that stand beside it.

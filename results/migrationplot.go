@@ -347,7 +347,7 @@ func (m *migration) notes() []string {
 		}
 		notes = append(notes, fmt.Sprintf("hollow, %s: %s (%s: %s)", kind, strings.Join(names, ", "), names[0], reason))
 	}
-	marks := "1 to 4: the stages of the published four-stage server. Steps say what is proven; " + Unproven + ": no difference is."
+	marks := "1 to 4: the stages of the published four-stage server. Steps say what is proven; " + Unproven + ": no difference is proven."
 	if slices.ContainsFunc(m.rows, func(r *migrationRow) bool { return r.target.Limit }) {
 		marks += " Grey: a limit that does less than the others."
 	}
