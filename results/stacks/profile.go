@@ -19,13 +19,16 @@ const KernelModule = "[kernel]"
 // IdleRoot is the root frame of samples in which the CPU had nothing to do.
 const IdleRoot = "idle"
 
-// noSymbol is the name of a function for which there is none.
-const noSymbol = "[unknown]"
+// noSymbol is the name of a function for which there is none, noModule the module of an address that is in no file.
+const (
+	noSymbol = "[unknown]"
+	noModule = "unknown"
+)
 
 // Frame is one function on a stack.
 type Frame struct {
 	Name   string // "tcp_sendmsg", "corelab/httpcore.(*Conn).Feed"; "[unknown]" where there is no symbol
-	Module string // KernelModule, or the base name of the file that has it: "coreserver", "libc.so.6"; "" for a root
+	Module string // KernelModule, or the base name of the file that has it: "coreserver", "libc.so.6"; "unknown" for none; "" for a root
 }
 
 // Kernel reports whether the frame is the kernel's.
@@ -161,6 +164,9 @@ func framesOf(s *profile.Sample) []Frame {
 		module := ""
 		if l.Mapping != nil {
 			module = moduleOf(l.Mapping.File)
+		}
+		if module == "" && i < len(s.Location)-1 {
+			module = noModule // only a root has none
 		}
 		for j := len(l.Line) - 1; j >= 0; j-- {
 			name := noSymbol

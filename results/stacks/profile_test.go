@@ -76,10 +76,11 @@ func TestRead(t *testing.T) {
 
 // TestReadInlined: one location holds several functions, and some have no name or none at all.
 func TestReadInlined(t *testing.T) {
-	made := build(t, "coreserver;outer;leaf")
-	leaf, outer := made.Sample[0].Location[0], made.Sample[0].Location[1]
-	inlined := &profile.Function{ID: 4, Name: "inlined"}
-	nameless := &profile.Function{ID: 5}
+	made := build(t, "coreserver;lost;outer;leaf")
+	leaf, outer, lost := made.Sample[0].Location[0], made.Sample[0].Location[1], made.Sample[0].Location[2]
+	lost.Mapping = nil
+	inlined := &profile.Function{ID: 5, Name: "inlined"}
+	nameless := &profile.Function{ID: 6}
 	made.Function = append(made.Function, inlined, nameless)
 	outer.Line = []profile.Line{{Function: inlined}, {Function: nameless}, {Function: outer.Line[0].Function}} // the innermost first
 	leaf.Line = nil
@@ -88,7 +89,7 @@ func TestReadInlined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Frame{{"coreserver", ""}, {"outer", "coreserver"}, {"[unknown]", "coreserver"}, {"inlined", "coreserver"}, {"[unknown]", "vdso"}}
+	want := []Frame{{"coreserver", ""}, {"lost", "unknown"}, {"outer", "coreserver"}, {"[unknown]", "coreserver"}, {"inlined", "coreserver"}, {"[unknown]", "vdso"}}
 	if len(p.Stacks) != 1 || !reflect.DeepEqual(p.Stacks[0].Frames, want) {
 		t.Errorf("%v", p.Stacks)
 	}
