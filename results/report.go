@@ -22,14 +22,18 @@ func Summary(rec *Record, width int, colour bool) string {
 	return newDocument(rec, nil).terminal(width, colour)
 }
 
-// Report makes all that is made of a record: report.md, bench.txt and the plots, by file name. It is a pure function of the
-// record: the same record gives the same bytes.
+// Report makes all that is made of a record: report.md, bench.txt, the plots and the flame graphs, by file name below the run's
+// folder. It is a pure function of the record and its profiles: the same ones give the same bytes.
 func Report(rec *Record) (map[string][]byte, error) {
 	files, err := Plots(rec)
 	if err != nil {
 		return nil, err
 	}
+	if err := withFlames(files, rec); err != nil {
+		return nil, err
+	}
 	d := newDocument(rec, files)
+	addFlames(d, rec, files)
 	addTargets(d, &rec.Run)
 	files[ReportFile] = []byte(d.markdown())
 	bench, err := Bench(rec)
@@ -72,10 +76,14 @@ func WriteReport(dir string) error {
 	return errors.Join(errs...)
 }
 
-// replaceFile writes b beside path and renames it there: a reader finds the old file or the new one, never half of one.
+// replaceFile writes b beside path and renames it there: a reader finds the old file or the new one, never half of one. The
+// folder is made if there is none.
 func replaceFile(path string, b []byte) error {
 	tmp := path + ".new"
-	err := os.WriteFile(tmp, b, 0o666)
+	err := os.MkdirAll(filepath.Dir(path), 0o777)
+	if err == nil {
+		err = os.WriteFile(tmp, b, 0o666)
+	}
 	if err == nil {
 		err = os.Rename(tmp, path)
 	}

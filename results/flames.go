@@ -1,0 +1,277 @@
+package results
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"corelab/results/stacks"
+)
+
+// flameKinds are the kinds of profiles that have a flame graph.
+var flameKinds = []struct {
+	kind   string
+	suffix string // of the file's name
+	what   string // the graph is of
+}{
+	{ProfileCPU, "", "CPU time"},
+	{ProfileOffCPU, "-off-cpu", "time off the CPU"},
+}
+
+// Folders of a run that graphs and folded stacks are in.
+const (
+	flameFolder  = "flame/"
+	foldedFolder = "profiles/"
+)
+
+// FlameFile is the name, below the run's folder, of the flame graph of a target's profile of that kind.
+func FlameFile(scenario, name, target, kind string) string {
+	suffix := "-" + fileWord(kind)
+	for _, k := range flameKinds {
+		if k.kind == kind {
+			suffix = k.suffix
+		}
+	}
+	return flameFolder + flameWords(scenario, name, target) + suffix + ".svg"
+}
+
+// FlameDiffFile is the name, below the run's folder, of the differential flame graph of two targets' CPU profiles.
+func FlameDiffFile(scenario, name, from, to string) string {
+	return flameFolder + "diff-" + flameWords(scenario, name, from, to) + ".svg"
+}
+
+// foldedFile is the name of the folded stacks of a target's CPU profile.
+func foldedFile(scenario, name, target string) string {
+	return foldedFolder + flameWords(scenario, name, target) + "-cpu.folded"
+}
+
+// longestWord bounds each word of a file's name: a record may say anything.
+const longestWord = 60
+
+// flameWords joins words for a file's name, without those that are empty.
+func flameWords(words ...string) string {
+	var safe []string
+	for _, w := range words {
+		if w = fileWord(w); w != "" {
+			safe = append(safe, w[:min(len(w), longestWord)])
+		}
+	}
+	return strings.Join(safe, "-")
+}
+
+// Step is what changed from one core to the next, in one case: both have a profile of their CPU time.
+type Step struct {
+	Scenario, Case, From, To string
+	File                     string // of the differential flame graph, as FlameDiffFile names it
+}
+
+// Steps are the steps of the migration in all cases that were profiled: from each core to the next, and from the last one to
+// each of those that are there for comparison.
+func Steps(rec *Record) []Step {
+	var steps []Step
+	for _, s := range orderedScenarios(rec) {
+		for _, name := range orderedCases(rec, s) {
+			last := ""
+			for _, stage := range migrationStages {
+				if _, p := rec.ProfileOf(s.Name, name, stage.name, ProfileCPU); p == nil {
+					continue
+				}
+				if last != "" {
+					steps = append(steps, Step{s.Name, name, last, stage.name, FlameDiffFile(s.Name, name, last, stage.name)})
+				}
+				if stage.path {
+					last = stage.name
+				}
+			}
+		}
+	}
+	return steps
+}
+
+// flame is a graph that the record has, of one target.
+type flame struct {
+	trial   *Trial
+	profile *Profile
+	what    string
+	file    string
+}
+
+// flamesIn are the graphs of a case, in the order of the run's targets. Of two trials of one target it is the first.
+func flamesIn(rec *Record, scenario, name string) []flame {
+	var all []flame
+	for _, target := range TargetsOf(rec) {
+		for _, k := range flameKinds {
+			if t, p := rec.ProfileOf(scenario, name, target.Name, k.kind); p != nil {
+				all = append(all, flame{t, p, k.what, FlameFile(scenario, name, target.Name, k.kind)})
+			}
+		}
+	}
+	return all
+}
+
+// Flames makes the flame graphs of a record's profiles, those of the differences that the steps of the migration made, and
+// the folded stacks of the CPU profiles, by file name below the run's folder. A profile that cannot be read has none: the report
+// says why. It is a pure function of the record and its profiles.
+func Flames(rec *Record) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	costs := newFlameCosts(rec)
+	for _, s := range orderedScenarios(rec) {
+		for _, name := range orderedCases(rec, s) {
+			for _, f := range flamesIn(rec, s.Name, name) {
+				p, err := rec.Stacks(f.profile)
+				if err != nil || files[f.file] != nil {
+					continue
+				}
+				o := stacks.FlameOptions{Title: f.title(), Subtitle: f.subtitle(s.Load), What: f.what}
+				if f.profile.Kind == ProfileCPU {
+					o.Cost = costs.of(s.Name, name, f.trial.Target)
+					var folded bytes.Buffer
+					if err := stacks.Fold(&folded, p); err != nil {
+						return nil, fmt.Errorf("results: fold %s: %w", f.profile.Path, err)
+					}
+					files[foldedFile(s.Name, name, f.trial.Target)] = folded.Bytes()
+				}
+				files[f.file] = stacks.Flame(p, o)
+			}
+		}
+	}
+	for _, step := range Steps(rec) {
+		if b := flameDiff(rec, costs, step); b != nil {
+			files[step.File] = b
+		}
+	}
+	return files, nil
+}
+
+// FlameDiff draws the difference between the CPU profiles of two targets in a case; nil where one has none that can be read.
+func FlameDiff(rec *Record, scenario, name, from, to string) []byte {
+	return flameDiff(rec, newFlameCosts(rec), Step{Scenario: scenario, Case: name, From: from, To: to})
+}
+
+func flameDiff(rec *Record, costs *flameCosts, s Step) []byte {
+	o := stacks.DiffOptions{
+		Title:      fmt.Sprintf("%s: %s → %s, what each function costs a request", join(s.Scenario, s.Case), s.From, s.To),
+		BeforeName: s.From, AfterName: s.To,
+		BeforeCost: costs.of(s.Scenario, s.Case, s.From), AfterCost: costs.of(s.Scenario, s.Case, s.To),
+	}
+	before, after := (*stacks.Profile)(nil), (*stacks.Profile)(nil)
+	if before, o.BeforeSamples = cpuProfile(rec, s, s.From); before == nil {
+		return nil
+	}
+	if after, o.AfterSamples = cpuProfile(rec, s, s.To); after == nil {
+		return nil
+	}
+	o.Subtitle = fmt.Sprintf("%s samples of %s, %s of %s, in profiled trials; what a request costs in all is of the ranked trials.",
+		formatCount(float64(o.BeforeSamples)), s.From, formatCount(float64(o.AfterSamples)), s.To)
+	return stacks.FlameDiff(before, after, o)
+}
+
+// cpuProfile is a target's CPU profile in the step's case, nil where there is none that can be read, and how many of its
+// samples are of the server and not of idle CPUs.
+func cpuProfile(rec *Record, s Step, target string) (*stacks.Profile, uint64) {
+	_, entry := rec.ProfileOf(s.Scenario, s.Case, target, ProfileCPU)
+	if entry == nil {
+		return nil, 0
+	}
+	p, err := rec.Stacks(entry)
+	if err != nil {
+		return nil, 0
+	}
+	a, err := rec.attribution(entry)
+	all := a.Busy + a.By[stacks.Idle]
+	if err != nil || all <= 0 {
+		return p, 0
+	}
+	return p, uint64(float64(entry.Samples) * float64(a.Busy) / float64(all))
+}
+
+func (f *flame) title() string {
+	return fmt.Sprintf("%s: %s, %s", join(f.trial.Scenario, f.trial.Case), f.trial.Target, f.what)
+}
+
+// subtitle says under which load and by what the profile was taken.
+func (f *flame) subtitle(load string) string {
+	p := f.profile
+	how := orElse(p.Event, "unknown event")
+	if p.Rate > 0 {
+		how += fmt.Sprintf(" at %s samples a second and CPU", formatCount(p.Rate))
+	}
+	how += fmt.Sprintf(" over %s: %s samples", formatSpan(p.Elapsed.Round(100*time.Millisecond)), formatCount(float64(p.Samples)))
+	if p.Lost > 0 {
+		how += fmt.Sprintf(", and %s lost", formatCount(float64(p.Lost)))
+	}
+	if load == "" {
+		return how
+	}
+	return load + "; " + how
+}
+
+// flameCosts knows what a request of a target costs, in ns of CPU time: by the ranked trials whose load is most like that of the
+// profiled ones.
+type flameCosts struct {
+	rec   *Record
+	cells []*Cell
+}
+
+func newFlameCosts(rec *Record) *flameCosts { return &flameCosts{rec, Cells(rec)} }
+
+// of is 0 where the cost is not known.
+func (c *flameCosts) of(scenario, name, target string) float64 {
+	k, ok := layerKey(c.rec, scenario, name, tableKeys(c.cells, scenario, name))
+	if !ok {
+		return 0
+	}
+	for _, cell := range c.cells {
+		if cell.Target == target && cell.Role == RoleRanked && cell.sameTable(k) {
+			if e, ok := cell.Estimate(ServerCPU); ok {
+				return e.Median
+			}
+		}
+	}
+	return 0
+}
+
+// addFlames adds links to the graphs that are among files, and why profiles have none.
+func addFlames(d *document, rec *Record, files map[string][]byte) {
+	var l linked
+	var lacks list
+	steps := Steps(rec)
+	for _, s := range orderedScenarios(rec) {
+		for _, name := range orderedCases(rec, s) {
+			for _, f := range flamesIn(rec, s.Name, name) {
+				text := join(s.Name, name) + ", " + f.trial.Target
+				if _, err := rec.Stacks(f.profile); err != nil {
+					lacks = append(lacks, text+", "+f.what+": "+err.Error())
+				} else if files[f.file] != nil {
+					l = append(l, link{text, f.what, f.file})
+				}
+			}
+			for _, step := range steps {
+				if step.Scenario == s.Name && step.Case == name && files[step.File] != nil {
+					l = append(l, link{join(s.Name, name), step.From + " → " + step.To, step.File})
+				}
+			}
+		}
+	}
+	if len(l) == 0 && len(lacks) == 0 {
+		return
+	}
+	d.add(heading{2, "Flame graphs"})
+	if len(l) > 0 {
+		d.add(paragraph("One self-contained SVG each: opened in a browser it zooms (click, Enter) and searches (/). Those of two targets show what the second spends more or less of. The profiles themselves are in profiles/, for go tool pprof, and as folded stacks."))
+		d.add(l)
+	}
+	if len(lacks) > 0 {
+		d.add(paragraph("Not drawn:"))
+		d.add(lacks)
+	}
+}
+
+// withFlames adds the flame graphs to the files of a report.
+func withFlames(files map[string][]byte, rec *Record) error {
+	flames, err := Flames(rec)
+	maps.Copy(files, flames)
+	return err
+}
