@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -162,13 +163,24 @@ func (s *scene) held() int {
 	return holding(s.typical)
 }
 
+// poolIsFull holds where each worker keeps a connection, or where as many connections were answered as there are workers: the
+// workers are asked at the window's end, and may have none any more.
 func poolIsFull(s *scene) (string, []string) {
 	t := s.starving()
-	if t == nil || holding(t) == 0 {
+	if t == nil {
 		return "", nil
 	}
-	seen := []string{fmt.Sprintf("%d workers keep one connection each, and accept no other meanwhile", holding(t))}
-	return "the worker pool is full: " + starvedWords(t), append(append(seen, s.busySeen()...), s.wakeSeen()...)
+	served, workers := t.Load.Connections-t.Load.Starved, len(t.Workers)
+	var seen string
+	switch n := holding(t); {
+	case n > 0:
+		seen = fmt.Sprintf("%d workers keep one connection each, and accept no other meanwhile", n)
+	case workers >= 2 && served <= workers && float64(served) >= holdShare*float64(workers):
+		seen = fmt.Sprintf("%d connections were answered, and it has %d workers", served, workers)
+	default:
+		return "", nil
+	}
+	return "the worker pool is full: " + starvedWords(t), slices.Concat([]string{seen}, s.busySeen(), s.wakeSeen())
 }
 
 // openOf is how many connections the server says it has open at the end.
@@ -179,15 +191,14 @@ func openOf(t *Trial) (n int64) {
 	return n
 }
 
-// neverAccepted holds where the server does not have the connections that were never answered. Of a server that is asked
-// by idle connections too, more are open, and nothing is known.
+// neverAccepted holds where the server has just those connections that were answered.
 func neverAccepted(s *scene) (string, []string) {
 	t := s.starving()
-	if t == nil || len(t.Workers) == 0 || openOf(t) > int64(t.Load.Connections-t.Load.Starved) || openOf(t) == 0 {
+	if t == nil || openOf(t) == 0 || openOf(t) != int64(t.Load.Connections-t.Load.Starved) {
 		return "", nil
 	}
-	seen := append(s.busySeen(), s.dropsSeen()...)
-	return fmt.Sprintf("%s: the server has %s open, so that these were never accepted", starvedWords(t), formatCount(float64(openOf(t)))), append(s.seen(), seen...)
+	return fmt.Sprintf("%s: the server has %s open, so that these were never accepted", starvedWords(t), formatCount(float64(openOf(t)))),
+		s.seen(s.busySeen(), s.dropsSeen())
 }
 
 func neverAnswered(s *scene) (string, []string) {

@@ -272,7 +272,7 @@ func (s *scene) limitSeen() []string {
 				continue
 			}
 			if e, ok := Ratio(s.cell, c, ServerCPU); ok {
-				return []string{fmt.Sprintf("%s times the CPU of %s, which does nothing else", digits(e.Median), t.Name)}
+				return []string{fmt.Sprintf("%s times the CPU of %s, the limit", digits(e.Median), t.Name)}
 			}
 		}
 	}

@@ -161,10 +161,16 @@ func connectsForEach(s *scene) (string, []string) {
 			return fmt.Sprintf("%s: of %s of CPU %s are for setting it up and tearing it down, for where it is kept (%s) a request takes %s", text, formatTime(cpu), formatTime(cpu-base), kept.question(), formatTime(base)), seen
 		}
 	}
-	if setup := s.share(stacks.Setup); setup > 0 {
-		return fmt.Sprintf("%s: setting it up and tearing it down is %s of %s of CPU", text, inPercent(setup), formatTime(cpu)), seen
+	text += fmt.Sprintf(": %s of CPU", formatTime(cpu))
+	if n, ok := s.median(SegmentsOut); ok && n > 0 {
+		text += fmt.Sprintf(" and %s TCP segments a request, where one that is kept takes two", digits(n))
+	} else {
+		text += " a request, with setting it up and tearing it down"
 	}
-	return fmt.Sprintf("%s: %s of CPU, with setting it up and tearing it down", text, formatTime(cpu)), seen
+	if setup := s.share(stacks.Setup); setup > 0 {
+		text += fmt.Sprintf("; opening and closing has %s of it, its packets not counted", inPercent(setup))
+	}
+	return text, seen
 }
 
 // segmentsSeen is how many TCP segments a request takes, of both ends on loopback.

@@ -17,6 +17,7 @@ const (
 	PacketThreads = 0.05 // of the CPUs: as much as others may take before a round is left out
 	InsideShare   = 0.50 // the shortest answer ÷ p50: if half of the answers took twice as long as it or less, all wait for the same
 	InsideTimes   = 20   // the shortest answer ÷ CPU per request: far beyond what the work and its wake-ups take
+	NearLimit     = 0.75 // of its CPUs: a queue in front of who is as busy is several requests long
 	StallTimes    = 10   // p99 ÷ p50 in a closed loop, in which everybody queues alike
 	WakesEach     = 0.50 // voluntary switches a request: every second one finds a thread asleep
 )
@@ -215,7 +216,10 @@ func rateWasMissed(s *scene) (string, []string) {
 	server, okServer := s.median(serverBusy)
 	client, okClient := s.median(clientBusy)
 	if okServer && okClient {
-		text += fmt.Sprintf(" (server %s, generator %s): they are near their limit in turns, and what is late queues", inPercent(server), inPercent(client))
+		text += fmt.Sprintf(" (server %s, generator %s)", inPercent(server), inPercent(client))
+		if max(server, client) >= NearLimit {
+			text += ": near its limit, what comes in a bunch queues"
+		}
 	}
 	return text, slices.Concat(s.lateSeen(), s.latencySeen(), s.serviceSeen(), s.wakeSeen())
 }
