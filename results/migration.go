@@ -69,7 +69,7 @@ type movement struct {
 	why          string      // the figures cannot be held against each other; empty where they can
 	speed        Estimate    // throughput of to ÷ from
 	speedSign    string      // "≥ ", "≤ "; empty for a ratio of two ceilings
-	speedShown   bool        // there is something to say of it
+	speedLack    string      // why there is none; empty where there is one
 	speedProven  bool        //
 	cpu          float64     // CPU per request of to − from, ns
 	cpuFactor    float64     // likewise to ÷ from
@@ -142,10 +142,15 @@ func (t *loadTable) moved(from, to *migrationRow) (m movement) {
 
 func (t *loadTable) moveSpeed(m *movement, from, to *migrationRow) {
 	e, ok := Ratio(to.cell, from.cell, Throughput)
-	if !ok || from.bounded && to.bounded {
+	switch {
+	case from.bounded && to.bounded:
+		m.speedLack = "both throughputs are lower bounds"
+		return
+	case !ok:
+		m.speedLack = "no round has the throughput of both"
 		return
 	}
-	m.speed, m.speedShown = e, true
+	m.speed = e
 	m.speedProven = Side(to.cell, from.cell, Throughput, bias(t.floor[Throughput.Unit])) != 0
 	switch {
 	case to.bounded:
@@ -203,9 +208,11 @@ func (s *migrationStep) words() []string {
 	}
 	var words []string
 	switch {
-	case m.speedShown && m.speedProven:
+	case m.speedLack != "":
+		words = append(words, m.speedLack)
+	case m.speedProven:
 		words = append(words, m.speedSign+factor(m.speed.Median)+" the requests")
-	case m.speedShown && m.speedSign == "":
+	default:
 		words = append(words, "requests "+Unproven)
 	}
 	switch {
@@ -243,8 +250,8 @@ func (s *migrationStep) sentence() string {
 	}
 	var parts []string
 	switch {
-	case !m.speedShown:
-		parts = append(parts, "both throughputs are lower bounds")
+	case m.speedLack != "":
+		parts = append(parts, m.speedLack)
 	case m.speedProven:
 		lo, hi := m.speed.Range()
 		parts = append(parts, fmt.Sprintf("%s%s the requests per second (%s–%s)", m.speedSign, factor(m.speed.Median), digits(lo), digits(hi)))

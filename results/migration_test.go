@@ -107,3 +107,32 @@ func TestLogTicks(t *testing.T) {
 		t.Errorf("of six decades: %v", got)
 	}
 }
+
+// TestMigrationWords: what is said of a step, in the picture and in the report.
+func TestMigrationWords(t *testing.T) {
+	from, to := &migrationRow{migrationStage: migrationStage{name: "a"}}, &migrationRow{migrationStage: migrationStage{name: "b"}}
+	twice := Estimate{N: 6, Median: 2, Lo: 1.9, Hi: 2.1}
+	for name, tt := range map[string]struct {
+		moved           movement
+		words, sentence string
+	}{
+		"refused": {movement{why: "a is starved"}, "no ratio: a is starved", "a → b: not held against each other, a is starved"},
+		"all": {movement{speed: twice, speedProven: true, cpu: -3000, cpuFactor: 0.5, cpuShown: true, cpuProven: true,
+			shrank: &layerMoved{"socket read", -2500}, grew: &layerMoved{"TCP transmit", 120}},
+			"2.00 × the requests · CPU −3.00 µs · socket read −2.50 µs · TCP out +0.12 µs",
+			"a → b: 2.00 × the requests per second (1.90–2.10); CPU per request −3.00 µs (0.50 ×); socket read shrank most, by 2.50 µs; TCP transmit grew most, by 0.12 µs"},
+		"at least": {movement{speed: twice, speedProven: true, speedSign: "≥ "}, "≥ 2.00 × the requests", "a → b: ≥ 2.00 × the requests per second (1.90–2.10)"},
+		"nothing proven": {movement{speed: twice, cpu: -1, cpuShown: true}, "requests ~ · CPU ~",
+			"a → b: no difference in requests per second is proven; no difference in CPU per request is proven"},
+		"two lower bounds": {movement{speedLack: "both throughputs are lower bounds", cpu: 1e3, cpuFactor: 1.2, cpuShown: true, cpuProven: true},
+			"both throughputs are lower bounds · CPU +1.00 µs", "a → b: both throughputs are lower bounds; CPU per request +1.00 µs (1.20 ×)"},
+	} {
+		s := &migrationStep{from: from, to: to, moved: tt.moved}
+		if got := strings.Join(s.words(), " · "); got != tt.words {
+			t.Errorf("%s: the picture says %q, want %q", name, got, tt.words)
+		}
+		if got := s.sentence(); got != tt.sentence {
+			t.Errorf("%s: the report says %q, want %q", name, got, tt.sentence)
+		}
+	}
+}
