@@ -24,6 +24,7 @@ type besideBody struct {
 	Apart  []apartRow
 	Loads  string // what is not the same though the run is
 	Rows   []figureRow
+	Lacks  []string // why figures are missing
 	Limits [2]limitView
 	Data   *page.Data // of the charts; its targets are A and B
 	Layers []layerRow // of both, where both were profiled
@@ -114,6 +115,7 @@ func (b *besideBody) fill() error {
 		b.Loads = "The two cells are of one run, but not under the same load: a ratio says what the loads cost as well as what the targets do."
 	}
 	b.Rows = figuresOf(b.A, b.B)
+	b.Lacks = lacksOf(b.Rows)
 	b.Limits = [2]limitView{limitOf(b.A.cell), limitOf(b.B.cell)}
 	b.fillCharts()
 	b.fillFlame()

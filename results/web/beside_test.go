@@ -93,7 +93,8 @@ func TestBesideInOneRun(t *testing.T) {
 	body := get(s, "/beside?"+besideOf("one", "nginx", "one", "reactor")).Body.String()
 	for _, says := range []string{
 		"B ÷ A, paired", "2.00 (2.00–2.00)", "0.50 (0.50–0.50)", "B is better", // throughput and CPU per request
-		"one: plaintext", "<iframe", "<caption>CPU per request by layer", "11.4 µs", "60.0 %", "· plain 0.50 (0.50–0.50)", "B differs", "/beside/flame.svg?", `"name":"A: nginx"`, `"name":"B: reactor"`, "Exchange A and B",
+		"one: plaintext", "<iframe", "<caption>CPU per request by layer", "11.4 µs", "60.0 %", "· plain 0.50 (0.50–0.50)", "B differs",
+		"user CPU per request, system CPU per request, of A: not measured", "/beside/flame.svg?", `"name":"A: nginx"`, `"name":"B: reactor"`, "Exchange A and B",
 	} {
 		if !strings.Contains(body, says) {
 			t.Errorf("two cells of one run: the page does not say %q", says)

@@ -158,7 +158,33 @@ func (v *side) own(f results.Figure) string {
 	if !ok || ratesDiffer(v.cell, base) != "" {
 		return ""
 	}
-	return e.RatioText(results.Side(v.cell, base, f, results.Bias(results.NoiseFloor(v.cells, v.key, f))) != 0)
+	text := e.RatioText(results.Side(v.cell, base, f, results.Bias(results.NoiseFloor(v.cells, v.key, f))) != 0)
+	if doubtOf(v.cell, f)+doubtOf(base, f) != "" {
+		text += " (in doubt)"
+	}
+	return text
+}
+
+// lacksOf says why figures are missing, those with the same reason together.
+func lacksOf(rows []figureRow) []string {
+	var reasons []string
+	figures := map[string][]string{}
+	for _, r := range rows {
+		for _, lack := range [][2]string{{"of A", r.A.Lack}, {"of B", r.B.Lack}, {"no ratio", r.Why}} {
+			if lack[1] == "" {
+				continue
+			}
+			reason := lack[0] + ": " + strings.TrimPrefix(lack[1], r.Name+": ")
+			if figures[reason] == nil {
+				reasons = append(reasons, reason)
+			}
+			figures[reason] = append(figures[reason], r.Name)
+		}
+	}
+	for i, reason := range reasons {
+		reasons[i] = strings.Join(figures[reason], ", ") + ", " + reason
+	}
+	return reasons
 }
 
 // ratesDiffer says so where two open loops were offered different rates, or only one of the two is an open loop.

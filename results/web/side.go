@@ -96,9 +96,11 @@ func (v *side) chooseTarget(asked string, like *side) {
 	var found []*results.Cell
 	var labels []string
 	for _, t := range results.TargetsOf(v.kept.rec) {
-		for _, c := range v.cells {
-			if c.Target == t.Name && tableOf(c) == v.key {
-				found, labels = append(found, c), append(labels, cellLabel(c))
+		for _, role := range []string{results.RoleRanked, results.RoleAA} {
+			for _, c := range v.cells {
+				if c.Target == t.Name && c.Role == role && tableOf(c) == v.key {
+					found, labels = append(found, c), append(labels, cellLabel(c))
+				}
 			}
 		}
 	}
