@@ -193,6 +193,7 @@ func (t *tableText) limit(row *tableRow) {
 		fmt.Fprintf(t.b, "<p><strong>%s</strong>: %s</p>\n", escaped(word), escaped(why))
 		return
 	}
+	said := false
 	if c := t.page.cell(row); c != nil {
 		if b, ok := t.page.rec.BottleneckOf(t.page.cells, c); ok {
 			fmt.Fprintf(t.b, "<p class=\"limits\"><strong>What limits it:</strong> %s</p>\n", escaped(b.Sentence))
@@ -201,9 +202,10 @@ func (t *tableText) limit(row *tableRow) {
 			if b.Lacks != "" {
 				fmt.Fprintf(t.b, "<p>%s</p>\n", escaped(b.Lacks))
 			}
+			said = slices.Contains(b.Evidence, row.verdict.Reason)
 		}
 	}
-	if row.verdict.Kind != "" {
+	if row.verdict.Kind != "" && !said {
 		fmt.Fprintf(t.b, "<p><strong>%s</strong>: %s</p>\n", escaped(string(row.verdict.Kind)), escaped(row.verdict.Reason))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"corelab/results"
+	"corelab/results/page"
 	"corelab/runner"
 	"corelab/runner/probe"
 	"corelab/scenarios"
@@ -311,7 +312,7 @@ func (o *outcomes) failed() (n int) {
 
 // conclude writes the report and says where everything is.
 func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
-	reportErr := results.WriteReport(dir)
+	reportErr := writeReport(dir)
 	rec, err := results.Read(dir)
 	if err != nil {
 		return errors.Join(reportErr, err)
@@ -336,8 +337,8 @@ func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
 func (c *BenchCmd) where(rec *results.Record) {
 	dir := rec.Dir
 	latest := filepath.Join(filepath.Dir(dir), results.LatestLink)
-	fmt.Printf("\nrun      %s (also %s)\nreport   %s\nbenchfmt %s\nrecord   %s\n", dir, latest,
-		filepath.Join(dir, results.ReportFile), filepath.Join(dir, results.BenchFile), filepath.Join(dir, results.RunFile))
+	fmt.Printf("\nrun      %s (also %s)\nreport   %s\npage     %s\nbenchfmt %s\nrecord   %s\n", dir, latest,
+		filepath.Join(dir, results.ReportFile), filepath.Join(dir, page.File), filepath.Join(dir, results.BenchFile), filepath.Join(dir, results.RunFile))
 	if at := slices.IndexFunc(rec.Trials, func(t results.Trial) bool { return len(t.Profiles) > 0 }); at >= 0 {
 		fmt.Printf("profiles %s; open one with: go tool pprof -http=: %s\n", filepath.Join(dir, results.ProfileFolder),
 			shellquote.Join(filepath.Join(dir, rec.Trials[at].Profiles[0].Path)))

@@ -261,7 +261,8 @@
     const kinds = data.layers.filter(l => shown.some(c => c.layers && c.layers[l.name])).map(l => ({ name: l.name, color: l.color }));
     if (shown.some(c => !c.layers && c.user)) kinds.push({ name: "user (as sampled)", color: PLAIN.user, plain: "user" }, { name: "system (as sampled)", color: PLAIN.system, plain: "system" });
     if (shown.some(c => !c.layers && !c.user)) kinds.push({ name: "CPU, not split", color: PLAIN.cpu, plain: "cpu" });
-    const width = Math.max(plot.clientWidth, 260), names = Math.min(150, Math.round(width * 0.28)), numbers = 64;
+    const width = Math.max(plot.clientWidth, 260), numbers = 64;
+    const names = Math.min(Math.round(width * 0.28), 24 + Math.ceil(6.8 * Math.max(...shown.map(c => c.target.length))));
     const room = width - names - numbers, most = Math.max(...shown.map(c => c.cpu.median));
     const svg = shape("svg", { width, height: ROW * shown.length, role: "img" });
     svg.append(shape("title", {}, "CPU per request, µs: " + shown.map(c => c.target + " " + digits(c.cpu.median / 1e3)).join(", ")));

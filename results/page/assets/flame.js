@@ -26,9 +26,15 @@
     return nodes;
   }
 
+  // sharesOf is what part of the time each function takes with all that it calls, wherever it is called from: two servers
+  // hardly have a whole stack in common, but many functions.
   const sharesOf = graph => {
     const shares = new Map();
-    for (const n of hung(graph)) shares.set(n.path.split("\n").slice(3).join("\n"), n.frame.v / graph.root.v);
+    for (const n of hung(graph)) {
+      let within = false;
+      for (let p = n.parent; p && !within; p = p.parent) within = p.name === n.name;
+      if (!within) shares.set(n.name, (shares.get(n.name) || 0) + n.frame.v / graph.root.v);
+    }
     return shares;
   };
 
@@ -54,7 +60,7 @@
     }
     const nodes = hung(graph), total = graph.root.v, layers = data.layers;
     const rival = rivals.find(g => g.target === state.against);
-    const before = rival ? sharesOf(rival) : null;
+    const before = rival ? sharesOf(rival) : null, here = rival ? sharesOf(graph) : null;
     let zoomed = nodes.find(n => n.path === state.zoom) || nodes[0];
     let current = zoomed;
     render(false);
@@ -77,15 +83,14 @@
     function describe(n) {
       let text = n.name + " — " + (n.depth ? (layers[n.frame.l] || {}).name + ", " : "") + percent(n.frame.v / total) + ", " + amount(n.frame.v, graph.unit);
       if (before) {
-        const was = before.get(n.path.split("\n").slice(3).join("\n")) || 0;
-        text += "; " + rival.target + " " + percent(was);
+        text += "; wherever it is called " + percent(here.get(n.name) || 0) + ", on " + rival.target + " " + percent(before.get(n.name) || 0);
       }
       return text;
     }
 
     function summary() {
       let text = (graph.idle ? "without " + amount(graph.idle, graph.unit) + " of idle CPU; " : "") + graph.samples.toLocaleString("en") + " samples of " + graph.event + "; " + amount(total, graph.unit) + " in all";
-      if (before) text += "; orange: a larger part here than on " + rival.target + ", blue: a smaller one";
+      if (before) text += "; orange: the function, wherever it is called, takes a larger part of the time than on " + rival.target + ", blue: a smaller one";
       if (state.search) {
         const found = matching().reduce((sum, n) => sum + n.frame.v, 0);
         text = "“" + state.search + "”: " + percent(found / total) + " of all";
@@ -113,7 +118,7 @@
         button.style.color = corelab.on(fill);
         return;
       }
-      const by = n.frame.v / total - (before.get(n.path.split("\n").slice(3).join("\n")) || 0);
+      const by = (here.get(n.name) || 0) - (before.get(n.name) || 0);
       const strength = Math.min(100, Math.round(100 * Math.sqrt(Math.abs(by) / 0.1)));
       button.style.background = n.depth < 2 ? "" : "color-mix(in srgb, var(" + (by > 0 ? "--more" : "--less") + ") " + strength + "%, var(--same))";
     }
