@@ -22,6 +22,10 @@ const stopGrace = 2 * time.Second
 // read while nothing is in flight.
 const observedQuiet = 200 * time.Millisecond
 
+// observedWarmUp is added to the warm-up of such a trial for each thread of the server: its counters are opened meanwhile, a
+// system call for each of dozens of events, beside a load that leaves them little of the CPU.
+const observedWarmUp = 40 * time.Millisecond
+
 // Bay is the Lab on this machine: it starts servers and generators as processes, pinned, and reads what they use. One
 // goroutine uses it. Make one with its exported fields set, and call Inspect or Prepare
 // before the first Trial.
@@ -214,6 +218,7 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 	shape.tune(&spec)
 	if s.Role == results.RoleObserved && s.Generator == ByCorelab {
 		spec.Quiet = observedQuiet
+		spec.Warmup += time.Duration(probe.Threads(server.Pids())) * observedWarmUp
 	}
 	if s.Role == results.RoleProfiled {
 		spec.Duration = b.profilers(s.Target).window(s.Duration)

@@ -81,6 +81,9 @@ func OpenCounter(pids []int) (*Counter, error) {
 // openTries bounds how often counters are opened again because threads began meanwhile.
 const openTries = 5
 
+// Threads is how many threads these processes have now, together.
+func Threads(pids []int) int { return len(threads(pids)) }
+
 // threads returns the threads of pids; none of a process that is gone.
 func threads(pids []int) (tids []int) {
 	for _, pid := range pids {
