@@ -11,11 +11,11 @@ import (
 
 // What a trial takes beside warm-up and measured time, as seen on two CPUs; the progress line corrects it as the run goes.
 const (
-	overhead        = 300 * time.Millisecond // to start, verify and stop a server and a generator
-	idleOverhead    = 60 * time.Microsecond  // to open, and to close, one idle connection
-	callsOverhead   = 200 * time.Millisecond // to open the counters of each thread, and close them
-	readingOverhead = 3 * time.Second        // to read what perf recorded, with the names of functions
-	wrkSecond       = time.Second            // wrk takes whole seconds
+	overhead      = 300 * time.Millisecond // to start, verify and stop a server and a generator
+	idleOverhead  = 60 * time.Microsecond  // to open, and to close, one idle connection
+	callsOverhead = 200 * time.Millisecond // to open the counters of each thread, and close them
+	perfOverhead  = 4 * time.Second        // to start perf, which looks at every process, and to read what it recorded
+	wrkSecond     = time.Second            // wrk takes whole seconds
 )
 
 // Takes estimates how long the step runs.
@@ -29,7 +29,7 @@ func (s Step) Takes() time.Duration {
 	case results.RoleObserved:
 		t += callsOverhead + 2*observedQuiet
 	case results.RoleProfiled:
-		t += profilers{own: true}.window(s.Duration) - s.Duration + readingOverhead
+		t += profilers{own: true}.window(s.Duration) - s.Duration + perfOverhead
 	}
 	return t
 }

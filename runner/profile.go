@@ -28,8 +28,8 @@ const (
 
 	schedTime = probe.SchedBound
 	ownTime   = time.Second
-	perfLag   = 1500 * time.Millisecond // until perf samples: it reads the maps of every process first, which takes a busy machine long
-	ownLag    = 300 * time.Millisecond  // until the server has handed its own out
+	turnLag   = 200 * time.Millisecond // from one turn to the next
+	ownLag    = 300 * time.Millisecond // until the server has handed its own out
 
 	// lateTurn is the part of a profiler's turn that may lie behind the load's end.
 	lateTurn = 10
@@ -50,10 +50,10 @@ type profilers struct {
 func (p profilers) window(sampling time.Duration) time.Duration {
 	var d time.Duration
 	if p.cpu == nil {
-		d += perfLag + sampling
+		d += turnLag + sampling
 	}
 	if p.sched == nil {
-		d += perfLag + schedTime
+		d += turnLag + schedTime
 	}
 	if p.own {
 		d += ownTime + ownLag
@@ -74,8 +74,10 @@ func (b *Bay) profilers(name string) profilers {
 	return p
 }
 
-// recording is one profiler's work. Stop is called once, behind the load: reading what was recorded takes its time.
+// recording is one profiler's work, which is held until its turn. Stop is called once, behind the load: reading what was
+// recorded takes its time.
 type recording interface {
+	Begin() error
 	Done() <-chan struct{}
 	Stop(ctx context.Context) (*probe.Sampled, *probe.WakeUps, error)
 }
@@ -87,7 +89,7 @@ func (r cpuRecording) Stop(ctx context.Context) (*probe.Sampled, *probe.WakeUps,
 	return s, nil, err
 }
 
-// profiler begins a recording, which samples for the spec's Bound, and is killed with its context.
+// profiler gets a recording ready, which samples for the spec's Bound, and is killed with its context.
 type profiler func(context.Context, probe.RecordSpec) (recording, error)
 
 func recordCPU(ctx context.Context, spec probe.RecordSpec) (recording, error) {
@@ -112,15 +114,16 @@ type confessor interface {
 	EndProfiles(context.Context) (map[string][]byte, error)
 }
 
-// turn is what one of perf's profilers had of the window.
+// turn is what one of perf's profilers has of the window.
 type turn struct {
 	kind  string
+	takes time.Duration
 	begin time.Duration // from the window's
 	rec   recording     // nil where there is none, or it was stopped
 	err   error
 }
 
-// profiling takes the profiles of one trial. Its watch runs beside the load, and settle behind it.
+// profiling takes the profiles of one trial: prepare comes before the load, watch runs beside it, and settle comes behind it.
 type profiling struct {
 	can        profilers
 	sampling   time.Duration
@@ -158,43 +161,57 @@ func unwinding(pids []int) string {
 	return probe.UnwindDwarf
 }
 
+// prepare gets perf ready, which takes it a second and more on a machine that is loaded; the end of trial kills it.
+func (p *profiling) prepare(trial context.Context) {
+	add := func(kind string, by profiler, takes time.Duration) {
+		spec := p.spec
+		spec.Bound, spec.Held = takes, true
+		t := turn{kind: kind, takes: takes}
+		t.rec, t.err = by(trial, spec)
+		p.turns = append(p.turns, t)
+	}
+	if p.can.cpu == nil {
+		add(results.ProfileCPU, p.cpu, p.sampling)
+	}
+	if p.can.sched == nil {
+		add(results.ProfileOffCPU, p.sched, schedTime)
+	}
+}
+
 // watch lets the profilers have their turns between begin and end, or until window ends, when the generator has ended; the
-// end of trial kills what records.
+// end of trial ends the server's own.
 func (p *profiling) watch(trial, window context.Context, begin, end time.Time) {
 	if !sleepUntil(window, begin) {
 		return
 	}
 	p.begun = true
 	end = end.Add(-readAhead)
-	if p.can.cpu == nil {
-		p.turn(trial, window, turn{kind: results.ProfileCPU}, p.cpu, p.sampling, begin, end)
-	}
-	if p.can.sched == nil {
-		p.turn(trial, window, turn{kind: results.ProfileOffCPU}, p.sched, schedTime, begin, end)
+	for i := range p.turns {
+		if t := &p.turns[i]; t.err == nil {
+			t.err = t.take(window, begin, end)
+		}
 	}
 	if p.can.own {
 		p.confess(trial, window, begin, end)
 	}
 }
 
-// turn records for so long.
-func (p *profiling) turn(trial, window context.Context, t turn, by profiler, takes time.Duration, begin, end time.Time) {
-	spec := p.spec
-	spec.Bound = takes
-	t.rec, t.err = by(trial, spec)
+// take records.
+func (t *turn) take(window context.Context, begin, end time.Time) error {
+	if err := t.rec.Begin(); err != nil {
+		return err
+	}
 	now := time.Now()
 	t.begin = now.Sub(begin)
-	if t.err == nil {
-		if over := now.Add(takes).Sub(end); over > takes/lateTurn {
-			t.err = fmt.Errorf("perf began to record %v into the load, of which %v were left for %v: the machine is too busy", t.begin.Round(time.Millisecond),
-				max(0, end.Sub(now)).Round(time.Millisecond), takes)
-		}
-		select {
-		case <-t.rec.Done():
-		case <-window.Done():
-		}
+	select {
+	case <-t.rec.Done():
+	case <-window.Done():
 	}
-	p.turns = append(p.turns, t)
+	if over := now.Add(t.takes).Sub(end); over > t.takes/lateTurn {
+		return fmt.Errorf("perf began to record %v into the load, of which %v were left for %v: the machine is too busy",
+			t.begin.Round(time.Millisecond), max(0, end.Sub(now)).Round(time.Millisecond), t.takes)
+	}
+	return nil
 }
 
 // confess has the server profile itself.
@@ -216,17 +233,20 @@ func (p *profiling) confess(trial, window context.Context, begin, end time.Time)
 
 // settle reads what was recorded, has it kept, and puts it into t: what there is not, with the reason.
 func (p *profiling) settle(ctx context.Context, t *results.Trial, keep func(kind string, b []byte) (string, error)) {
-	for _, kind := range []struct {
-		name string
-		err  error
-	}{{results.ProfileCPU, p.can.cpu}, {results.ProfileOffCPU, p.can.sched}} {
-		if err := firstErr(kind.err, p.unbegun()); err != nil {
-			lackProfile(t, kind.name, err)
-		}
+	if p.can.cpu != nil {
+		lackProfile(t, results.ProfileCPU, p.can.cpu)
+	}
+	if p.can.sched != nil {
+		lackProfile(t, results.ProfileOffCPU, p.can.sched)
 	}
 	for i := range p.turns {
-		if err := p.read(ctx, &p.turns[i], t, keep); err != nil {
-			lackProfile(t, p.turns[i].kind, err)
+		k := &p.turns[i]
+		err := firstErr(k.err, p.unbegun())
+		if err == nil {
+			err = p.read(ctx, k, t, keep)
+		}
+		if err != nil {
+			lackProfile(t, k.kind, err)
 		}
 	}
 	if !p.can.own {
@@ -270,9 +290,6 @@ func lackProfile(t *results.Trial, kind string, err error) {
 
 // read puts a turn's profile into t.
 func (p *profiling) read(ctx context.Context, k *turn, t *results.Trial, keep func(string, []byte) (string, error)) error {
-	if k.err != nil {
-		return k.err
-	}
 	s, wakeUps, err := k.rec.Stop(ctx)
 	k.rec = nil
 	if err != nil {

@@ -139,7 +139,8 @@ type perfFake struct {
 	t       *testing.T
 	log     *[]string
 	name    string
-	err     error // of the begin
+	err     error // of the recording
+	held    error // of its begin
 	readErr error // of the end
 	samples uint64
 	stopped int
@@ -147,10 +148,18 @@ type perfFake struct {
 
 func (f *perfFake) record(_ context.Context, spec probe.RecordSpec) (recording, error) {
 	*f.log = append(*f.log, fmt.Sprintf("%s for %v", f.name, spec.Bound))
+	if !spec.Held {
+		f.t.Errorf("%s does not wait for its turn", f.name)
+	}
 	if f.err != nil {
 		return nil, f.err
 	}
 	return f, nil
+}
+
+func (f *perfFake) Begin() error {
+	*f.log = append(*f.log, f.name)
+	return f.held
 }
 
 func (f *perfFake) Done() <-chan struct{} {
@@ -213,24 +222,27 @@ func TestProfilersTakeTurns(t *testing.T) {
 		log    string            // of what was done, in order
 		lacks  map[string]string // the begins of reasons, by figure
 	}{
-		{name: "all", log: "cpu for 3s, sched for 300ms, own, read cpu, read sched",
+		{name: "all", log: "cpu for 3s, sched for 300ms, cpu, sched, own, read cpu, read sched",
 			lacks: map[string]string{"run_queue": "no thread"}},
 		{name: "a peer without tracepoints", change: func(p *profiling, _, _ *perfFake, _ *ownFake) {
 			p.can = profilers{sched: errors.New("no tracepoints")}
-		}, log: "cpu for 3s, read cpu", lacks: map[string]string{"profiles.off-cpu": "no tracepoints", "run_queue": "no tracepoints"}},
+		}, log: "cpu for 3s, cpu, read cpu", lacks: map[string]string{"profiles.off-cpu": "no tracepoints", "run_queue": "no tracepoints"}},
 		{name: "no perf", change: func(p *profiling, _, _ *perfFake, _ *ownFake) {
 			p.can = profilers{cpu: errors.New("no perf"), sched: errors.New("no perf"), own: true}
 		}, log: "own", lacks: map[string]string{"profiles.cpu": "no perf", "profiles.off-cpu": "no perf", "run_queue": "no perf"}},
 		{name: "perf fails", change: func(_ *profiling, cpu, sched *perfFake, own *ownFake) {
 			cpu.err, sched.readErr, own.lack = errors.New("it broke"), errors.New("it is torn"), results.ProfileMutex
-		}, log: "cpu for 3s, sched for 300ms, own, read sched",
+		}, log: "cpu for 3s, sched for 300ms, sched, own, read sched",
 			lacks: map[string]string{"profiles.cpu": "it broke", "profiles.off-cpu": "it is torn", "run_queue": "it is torn", "profiles.go-mutex": "the server hands out no"}},
+		{name: "a turn that cannot begin", change: func(p *profiling, _, sched *perfFake, _ *ownFake) {
+			p.can.own, sched.held = false, errors.New("it is gone")
+		}, log: "cpu for 3s, sched for 300ms, cpu, sched, read cpu", lacks: map[string]string{"profiles.off-cpu": "it is gone", "run_queue": "it is gone"}},
 		{name: "nothing was seen", change: func(p *profiling, cpu, _ *perfFake, own *ownFake) {
 			cpu.samples, own.err = 0, errors.New("it is of another time")
-		}, log: "cpu for 3s, sched for 300ms, own, read cpu, read sched",
+		}, log: "cpu for 3s, sched for 300ms, cpu, sched, own, read cpu, read sched",
 			lacks: map[string]string{"profiles.cpu": "perf saw nothing", "run_queue": "no thread", "profiles.go-cpu": "it is of", "profiles.go-heap": "it is of",
 				"profiles.go-block": "it is of", "profiles.go-mutex": "it is of", "profiles.go-goroutine": "it is of"}},
-		{name: "perf begins late", late: true, log: "cpu for 3s, sched for 300ms, own",
+		{name: "perf begins late", late: true, log: "cpu for 3s, sched for 300ms, cpu, sched, own",
 			lacks: map[string]string{"profiles.cpu": "perf began to record", "profiles.off-cpu": "perf began to record", "run_queue": "perf began to record"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -247,6 +259,7 @@ func TestProfilersTakeTurns(t *testing.T) {
 			if test.late {
 				length = time.Millisecond
 			}
+			p.prepare(t.Context())
 			p.watch(t.Context(), window, begin, begin.Add(length))
 			trial := results.Trial{}
 			kept := map[string]bool{}
@@ -305,6 +318,7 @@ func TestProfilingIsCut(t *testing.T) {
 	cpu, sched := &perfFake{t: t, log: &log, name: "cpu", samples: 7}, &perfFake{t: t, log: &log, name: "sched", samples: 5}
 	p := &profiling{sampling: time.Second, cpu: cpu.record, sched: sched.record}
 	begin := time.Now()
+	p.prepare(t.Context())
 	p.watch(t.Context(), t.Context(), begin, begin.Add(time.Hour))
 	p.close()
 	if cpu.stopped != 1 || sched.stopped != 1 {
@@ -312,10 +326,16 @@ func TestProfilingIsCut(t *testing.T) {
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
+	cpu.stopped, sched.stopped = 0, 0
 	p = &profiling{can: profilers{own: true}, sampling: time.Second, cpu: cpu.record, sched: sched.record}
+	p.prepare(t.Context())
 	p.watch(t.Context(), over, begin.Add(time.Hour), begin.Add(2*time.Hour))
 	var trial results.Trial
 	p.settle(t.Context(), &trial, nil)
+	p.close()
+	if cpu.stopped != 1 || sched.stopped != 1 {
+		t.Errorf("what was held is not ended: %q", log)
+	}
 	if want := 2 + 1 + len(ownKinds); len(trial.Missing) != want || !strings.Contains(trial.Missing[0].Reason, "ended before the window") {
 		t.Errorf("%d are missing, want %d: %+v", len(trial.Missing), want, trial.Missing)
 	}

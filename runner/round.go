@@ -46,6 +46,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	if r.step.Role == results.RoleProfiled {
 		profiles = r.profiling()
 		defer profiles.close()
+		profiles.prepare(ctx)
 	}
 	s, err := r.shot(r.generator, r.spec)
 	if err != nil {

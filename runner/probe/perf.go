@@ -44,6 +44,7 @@ type RecordSpec struct {
 	Unwind string        // UnwindFP or UnwindDwarf; empty means UnwindFP
 	Dir    string        // for what perf writes until it is converted; it must exist, and nothing stays there
 	Bound  time.Duration // after which the recording ends by itself; 0 means DefaultBound, or SchedBound
+	Held   bool          // only get ready, which takes perf its time, and sample from Begin on; Bound counts from there
 }
 
 // Sampled is what a recording became.
@@ -82,8 +83,9 @@ func PerfAvailable() error {
 	return nil
 }
 
-// RecordCPU begins to sample what the spec's CPUs do, kernel and user stacks, and returns when perf really samples. It ends with
-// Stop, or by itself after the spec's Bound; the end of ctx kills it and leaves neither a process nor a file.
+// RecordCPU begins to sample what the spec's CPUs do, kernel and user stacks, and returns when perf really samples, or could
+// where it is Held. It ends with Stop, or by itself after the spec's Bound; the end of ctx kills it and leaves neither a process
+// nor a file.
 //
 // Samples of the server's processes have the program's name as their root frame, whichever thread they are of; those of the
 // idle task have "idle", and those of the kernel's threads that receive packets when there are too many have "ksoftirqd": on CPUs
@@ -121,6 +123,14 @@ func RecordCPU(ctx context.Context, spec RecordSpec) (*Recording, error) {
 		return nil, fmt.Errorf("record with perf: %w", err)
 	}
 	return r, nil
+}
+
+// Begin begins to sample at once, once, in a recording that was Held.
+func (r *Recording) Begin() error {
+	if err := r.session.begin(r.spec.Bound); err != nil {
+		return fmt.Errorf("record with perf: %w", err)
+	}
+	return nil
 }
 
 // Done is closed when the recording has ended, by Stop, by its bound or with perf.

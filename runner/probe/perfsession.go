@@ -16,7 +16,7 @@ import (
 
 // The bounds of a session with perf.
 const (
-	beginBound   = 20 * time.Second // until it samples; it reads the maps of every process first
+	beginBound   = 20 * time.Second // until it does what it is told; it reads the maps of every process first
 	disableBound = 2 * time.Second  // until it says that it samples no more
 	endBound     = 20 * time.Second // until it has written what it has and is gone
 	scriptBound  = 2 * time.Minute  // until it has printed what it recorded
@@ -54,7 +54,7 @@ type session struct {
 	timer   *time.Timer // to the bound
 }
 
-// record starts perf with what to record and whom, and returns when it samples.
+// record starts perf with what to record and whom, and returns when it samples, or could.
 func record(ctx context.Context, perf string, spec RecordSpec, what []string) (*session, error) {
 	s := &session{perf: perf, what: what, done: make(chan struct{}), exited: make(chan struct{}), server: newServed(System)}
 	s.server.look(spec.Pids())
@@ -66,15 +66,22 @@ func record(ctx context.Context, perf string, spec RecordSpec, what []string) (*
 		return nil, fmt.Errorf("make a directory for its data: %w", err)
 	}
 	s.dir, s.data = dir, filepath.Join(dir, "perf.data")
-	if err := s.begin(ctx, spec.Bound); err != nil {
+	if err := s.ready(ctx); err != nil {
+		s.remove()
+		return nil, err
+	}
+	if spec.Held {
+		return s, nil
+	}
+	if err := s.begin(spec.Bound); err != nil {
 		s.remove()
 		return nil, err
 	}
 	return s, nil
 }
 
-// begin starts perf and waits until it samples.
-func (s *session) begin(ctx context.Context, bound time.Duration) error {
+// ready starts perf and waits until it does what it is told.
+func (s *session) ready(ctx context.Context) error {
 	if err := s.start(); err != nil {
 		return err
 	}
@@ -86,6 +93,14 @@ func (s *session) begin(ctx context.Context, bound time.Duration) error {
 		s.remove()
 	})
 	s.mu.Unlock()
+	if err := s.tell("disable", beginBound); err != nil { // as it is
+		return s.unbegun(err)
+	}
+	return nil
+}
+
+// begin lets it sample for so long.
+func (s *session) begin(bound time.Duration) error {
 	if err := s.tell("enable", beginBound); err != nil {
 		return s.unbegun(err)
 	}
@@ -201,7 +216,12 @@ func (s *session) closeDone() {
 }
 
 // elapsed is how long it sampled. It is called after the end.
-func (s *session) elapsed() time.Duration { return s.ended.Sub(s.began) }
+func (s *session) elapsed() time.Duration {
+	if s.began.IsZero() { // it was held until then
+		return 0
+	}
+	return s.ended.Sub(s.began)
+}
 
 // stop ends the sampling and perf. From then on the recording's context has no power over it.
 func (s *session) stop(ctx context.Context) error {
@@ -216,7 +236,7 @@ func (s *session) stop(ctx context.Context) error {
 	case <-timer.C:
 		return s.failed(fmt.Errorf("perf did not end within %v", endBound))
 	}
-	if s.release() {
+	if s.release() && s.timer != nil {
 		s.timer.Stop()
 	}
 	// It ends by the signal once it has written everything.

@@ -77,6 +77,15 @@ func RecordSched(ctx context.Context, spec RecordSpec) (*SchedRecording, error) 
 	return r, nil
 }
 
+// Begin begins to record at once, once, in a recording that was Held.
+func (r *SchedRecording) Begin() error {
+	r.threads = append(r.threads, threads(r.session.server.list())...)
+	if err := r.session.begin(r.spec.Bound); err != nil {
+		return fmt.Errorf("trace the scheduler: %w", err)
+	}
+	return nil
+}
+
 // Done is closed when the recording has ended, by Stop, by its bound or with perf.
 func (r *SchedRecording) Done() <-chan struct{} { return r.session.done }
 
