@@ -152,7 +152,7 @@ func FlameDiff(rec *Record, scenario, name, from, to string) []byte {
 
 func flameDiff(rec *Record, costs *flameCosts, s Step) []byte {
 	o := stacks.DiffOptions{
-		Title:      fmt.Sprintf("%s: %s → %s, what each function costs a request", join(s.Scenario, s.Case), s.From, s.To),
+		Title:      fmt.Sprintf("%s: %s → %s, what each function costs a request", inCase(s.Scenario, s.Case), s.From, s.To),
 		BeforeName: s.From, AfterName: s.To,
 		BeforeCost: costs.of(s.Scenario, s.Case, s.From), AfterCost: costs.of(s.Scenario, s.Case, s.To),
 	}
@@ -187,8 +187,16 @@ func cpuProfile(rec *Record, s Step, target string) (*stacks.Profile, uint64) {
 	return p, uint64(float64(entry.Samples) * float64(a.Busy) / float64(all))
 }
 
+// inCase names a scenario, and its case if it has one, for people.
+func inCase(scenario, name string) string {
+	if name == "" {
+		return scenario
+	}
+	return scenario + " " + name
+}
+
 func (f *flame) title() string {
-	return fmt.Sprintf("%s: %s, %s", join(f.trial.Scenario, f.trial.Case), f.trial.Target, f.what)
+	return fmt.Sprintf("%s: %s, %s", inCase(f.trial.Scenario, f.trial.Case), f.trial.Target, f.what)
 }
 
 // subtitle says under which load and by what the profile was taken.
@@ -233,7 +241,7 @@ func (c *flameCosts) of(scenario, name, target string) float64 {
 	return 0
 }
 
-// addFlames adds links to the graphs that are among files, and why profiles have none.
+// addFlames adds links to the graphs that are among files, and why there are no others.
 func addFlames(d *document, rec *Record, files map[string][]byte) {
 	var l linked
 	var lacks list
@@ -241,18 +249,16 @@ func addFlames(d *document, rec *Record, files map[string][]byte) {
 	for _, s := range orderedScenarios(rec) {
 		for _, name := range orderedCases(rec, s) {
 			for _, f := range flamesIn(rec, s.Name, name) {
-				text := join(s.Name, name) + ", " + f.trial.Target
-				if _, err := rec.Stacks(f.profile); err != nil {
-					lacks = append(lacks, text+", "+f.what+": "+err.Error())
-				} else if files[f.file] != nil {
-					l = append(l, link{text, f.what, f.file})
+				if files[f.file] != nil {
+					l = append(l, link{inCase(s.Name, name) + ", " + f.trial.Target, f.what, f.file})
 				}
 			}
 			for _, step := range steps {
 				if step.Scenario == s.Name && step.Case == name && files[step.File] != nil {
-					l = append(l, link{join(s.Name, name), step.From + " → " + step.To, step.File})
+					l = append(l, link{inCase(s.Name, name) + ", what changed", step.From + " → " + step.To, step.File})
 				}
 			}
+			lacks = append(lacks, flamesLacking(rec, s.Name, name)...)
 		}
 	}
 	if len(l) == 0 && len(lacks) == 0 {
@@ -260,13 +266,43 @@ func addFlames(d *document, rec *Record, files map[string][]byte) {
 	}
 	d.add(heading{2, "Flame graphs"})
 	if len(l) > 0 {
-		d.add(paragraph("One self-contained SVG each: opened in a browser it zooms (click, Enter) and searches (/). Those of two targets show what the second spends more or less of. The profiles themselves are in profiles/, for go tool pprof, and as folded stacks."))
+		d.add(paragraph("One self-contained SVG each: opened in a browser it zooms (click, Enter) and searches (/). Those of what changed show what the second of two targets spends more or less of. The profiles themselves are in profiles/, for go tool pprof, and those of CPU time as folded stacks."))
 		d.add(l)
 	}
 	if len(lacks) > 0 {
 		d.add(paragraph("Not drawn:"))
 		d.add(lacks)
 	}
+}
+
+// flamesLacking says of each profiled target which graphs it has not, and why.
+func flamesLacking(rec *Record, scenario, name string) list {
+	var l list
+	for i := range rec.Trials {
+		t := &rec.Trials[i]
+		if t.Role != RoleProfiled || t.Scenario != scenario || t.Case != name {
+			continue
+		}
+		who := inCase(scenario, name) + ", " + t.Target
+		if t.Error != "" || t.Skipped != "" {
+			l = append(l, who+": "+orElse(t.Error, t.Skipped))
+			continue
+		}
+		for _, k := range flameKinds {
+			why := missing(t, "profiles."+k.kind)
+			if _, p := rec.ProfileOf(scenario, name, t.Target, k.kind); p != nil {
+				_, err := rec.Stacks(p)
+				if err == nil {
+					continue
+				}
+				why = err.Error()
+			}
+			if why != "" {
+				l = append(l, who+", "+k.what+": "+why)
+			}
+		}
+	}
+	return l
 }
 
 // withFlames adds the flame graphs to the files of a report.

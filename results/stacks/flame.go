@@ -124,6 +124,7 @@ type box struct {
 // graph is a tree that is laid out.
 type graph struct {
 	name    string  // for who cannot see it
+	side    string  // "before" or "after"; empty where there is one graph
 	heading string  // above it; empty where there is one graph
 	cost    float64 // of a request, ns of all that is drawn; 0: not known
 	boxes   []box   // every parent before its children
@@ -179,8 +180,8 @@ func count(n *node, least int64) int {
 // layered lays stacks out under one root, coloured by layer.
 func (d *drawing) layered(list []Stack) graph {
 	g := lay(grow(Frame{Name: "all"}, list), minFlameShare, func(b *box, path []Frame) {
-		b.class = layerClass(Other)
-		if len(path) > 0 {
+		b.class = rootClass
+		if len(path) > 1 {
 			l, _ := LayerOf(Stack{Frames: path, Value: b.value})
 			b.class = layerClass(l)
 		}

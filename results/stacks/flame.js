@@ -99,11 +99,11 @@
 			words.push(this.cost > 0 ? time(share * this.cost) + " a request" : amount(f.value, p.unit));
 			if (p.diff) {
 				const b = Number(d.b), a = Number(d.a), show = this.cost > 0 ? time : percent;
-				const by = b === 0 ? "new" : a === 0 ? "gone" : signed(a - b, show);
-				words.push(`in all places ${show(b)} → ${show(a)}, ${by}${d.s === undefined ? "" : ", which may be chance"}`);
+				if (d.o !== undefined) words.push(`only ${this.el.dataset.side}, ${show(Math.max(a, b))} of it not in functions that both have`);
+				else words.push(`in all places ${show(b)} → ${show(a)}, ${signed(a - b, show)}${d.s === undefined ? "" : ", which may be chance"}`);
 			} else {
 				if (this.cost > 0) words.push(amount(f.value, p.unit));
-				words.push("layer " + p.kinds.get(f.kind));
+				if (p.kinds.has(f.kind)) words.push("layer " + p.kinds.get(f.kind));
 			}
 			if (f.module) words.push(f.module);
 			return words;
@@ -289,7 +289,7 @@
 			const shares = this.live.map((g) => g.mark(hit));
 			if (hit !== null && text === "") {
 				const n = this.live.reduce((sum, g) => sum + g.frames.filter((f) => f.el.classList.contains("hit")).length, 0);
-				const shown = this.live.map((g, i) => (this.diff ? g.el.dataset.name.split(":")[0] + " " : "") + percent(100 * shares[i]));
+				const shown = this.live.map((g, i) => (this.diff ? g.el.dataset.side + " " : "") + percent(100 * shares[i]));
 				text = n === 0 ? "nothing matches" : "matched " + shown.join(", ") + " of the " + this.what + (n === 1 ? ", 1 frame" : `, ${n} frames`);
 			}
 			this.hits.textContent = text;

@@ -322,7 +322,7 @@ func TestFlameAsksNothing(t *testing.T) {
 func TestFlameColoursAreLayers(t *testing.T) {
 	svg := Flame(unfold(t, foldedAfter, "nanoseconds"), FlameOptions{Title: "t"})
 	want := map[string]Layer{
-		"all": Other, "corelab/httpcore.(*Conn).Feed": Parse, "do_epoll_wait": Epoll, "tcp_sendmsg": SocketSend, "tcp_write_xmit": Transmit,
+		"corelab/httpcore.(*Conn).Feed": Parse, "do_epoll_wait": Epoll, "tcp_sendmsg": SocketSend, "tcp_write_xmit": Transmit,
 	}
 	for _, f := range frames(t, svg) {
 		if l, known := want[f.name]; known && f.kind != layerClass(l) {

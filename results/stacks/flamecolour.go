@@ -22,6 +22,12 @@ var colours = map[Layer]string{
 // Colour is the colour of a layer in pictures, "#rrggbb".
 func (l Layer) Colour() string { return colours[l] }
 
+// The frames of the whole and of its programs are in no layer.
+const (
+	rootClass  = "r"
+	rootColour = "#dcdcdc"
+)
+
 // layerClass is the class of the layer's frames.
 func layerClass(l Layer) string { return "l" + strconv.Itoa(slices.Index(Layers, l)) }
 
@@ -45,6 +51,7 @@ func paints() string {
 		}
 		b.WriteByte('\n')
 	}
+	rule(rootClass, rootColour)
 	for _, l := range Layers {
 		rule(layerClass(l), l.Colour())
 	}

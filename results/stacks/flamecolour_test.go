@@ -102,6 +102,7 @@ func TestNamesCanBeRead(t *testing.T) {
 			t.Errorf("text on %s has a contrast of %.1f", colour, contrast)
 		}
 	}
+	check(rootColour)
 	for _, l := range Layers {
 		check(l.Colour())
 	}

@@ -14,7 +14,7 @@ type DiffOptions struct {
 }
 
 // minDiffShare is minFlameShare of the graph of what was before.
-const minDiffShare = 0.004
+const minDiffShare = 0.0025
 
 // serverRoot is the root of both graphs: the two programs need not have the same name.
 var serverRoot = Frame{Name: "server"}
@@ -22,8 +22,10 @@ var serverRoot = Frame{Name: "server"}
 // FlameDiff draws two profiles as one SVG that needs nothing else: above, the flame graph of after, and below, with fewer of
 // the narrow frames, that of before, where what is gone can still be seen. The colour says how much more (orange) or less
 // (blue) a request spends in that function and all below it, wherever it is called: two programs call the same functions of
-// the kernel from places that have nothing in common, so places are not compared. Where both costs are known the difference is
-// in time per request, else in parts of each profile's own time. What chance alone may do with so few samples is grey.
+// the kernel from places that have nothing in common, so places are not compared. A function that only one of the two has counts
+// without what it calls of those that both have: the main loop of another program is not the cost of all it does. Where both costs
+// are known the difference is in time per request, else in parts of each profile's own time. What chance alone may do with so few
+// samples is grey.
 //
 // Time in which the CPU was idle is left out. Everything else is as in Flame.
 func FlameDiff(before, after *Profile, o DiffOptions) []byte {
@@ -38,17 +40,10 @@ func FlameDiff(before, after *Profile, o DiffOptions) []byte {
 	d.lines = append(d.lines, c.account())
 	d.keys = c.keys()
 	d.graphs = []graph{
-		c.graph("after: "+orName(o.AfterName, "after"), now, c.costs[1], minFlameShare),
-		c.graph("before: "+orName(o.BeforeName, "before"), old, c.costs[0], minDiffShare),
+		c.graph("after", o.AfterName, now, c.costs[1], minFlameShare),
+		c.graph("before", o.BeforeName, old, c.costs[0], minDiffShare),
 	}
 	return d.svg()
-}
-
-func orName(name, other string) string {
-	if name == "" {
-		return other
-	}
-	return name
 }
 
 // rootless takes the programs' names off.
@@ -63,6 +58,7 @@ func rootless(list []Stack) []Stack {
 // change is what a function and all below it has of a request in two profiles: ns, or percent where costs are not known.
 type change struct {
 	before, after float64
+	alone         bool    // only one of the two has the function: without what it calls of those that both have
 	chance        float64 // how far apart the two may lie by chance, in 19 of 20 cases
 }
 
@@ -87,15 +83,28 @@ func compare(before, after []Stack, o DiffOptions) *comparison {
 		c.full = c.costs
 	}
 	c.scale = max(c.full[0], c.full[1])
-	parts := [2]map[Frame]float64{partsOf(before), partsOf(after)}
-	for _, side := range parts {
-		for f := range side {
+	known := [2]map[Frame]bool{functionsOf(before), functionsOf(after)}
+	both := func(f Frame) bool { return known[0][f] && known[1][f] }
+	parts := [2]map[Frame]float64{partsOf(before, both), partsOf(after, both)}
+	for i := range parts {
+		for f := range known[i] {
 			a, b := parts[0][f], parts[1][f]
-			c.changes[f] = change{a * c.full[0], b * c.full[1],
+			c.changes[f] = change{a * c.full[0], b * c.full[1], !both(f),
 				1.96 * math.Hypot(c.full[0]*spread(a, o.BeforeSamples), c.full[1]*spread(b, o.AfterSamples))}
 		}
 	}
 	return c
+}
+
+// functionsOf are all functions of a profile, and the root of the graph.
+func functionsOf(list []Stack) map[Frame]bool {
+	known := map[Frame]bool{serverRoot: true}
+	for _, s := range list {
+		for _, f := range s.Frames[:min(len(s.Frames), maxDepth)] {
+			known[f] = true
+		}
+	}
+	return known
 }
 
 // spread is the standard error of a part that was found in so many samples, as if one more had been in it and one more not;
@@ -109,24 +118,31 @@ func spread(part float64, samples uint64) float64 {
 	return math.Sqrt(p * (1 - p) / n)
 }
 
-// partsOf is the part of all time that each function, and what it calls, has. One that calls itself counts once.
-func partsOf(list []Stack) map[Frame]float64 {
-	values := map[Frame]int64{serverRoot: 0}
+// partsOf is the part of all time that each function has: with what it calls where both profiles have it, else only until
+// one is called that both have. One that calls itself counts once.
+func partsOf(list []Stack, both func(Frame) bool) map[Frame]float64 {
+	values := map[Frame]int64{}
+	total := int64(0)
 	seen := map[Frame]bool{}
 	for _, s := range list {
-		values[serverRoot] += s.Value
+		total += s.Value
 		clear(seen)
-		for _, f := range s.Frames[:min(len(s.Frames), maxDepth)] {
-			if !seen[f] {
-				seen[f] = true
+		alone := true
+		frames := s.Frames[:min(len(s.Frames), maxDepth)]
+		for i := len(frames) - 1; i >= 0; i-- {
+			f := frames[i]
+			shared := both(f)
+			if !seen[f] && (shared || alone) {
 				values[f] += s.Value
 			}
+			seen[f] = true
+			alone = alone && !shared
 		}
 	}
-	total := values[serverRoot]
 	parts := map[Frame]float64{}
-	for f, v := range values {
-		if total > 0 {
+	if total > 0 {
+		parts[serverRoot] = 1
+		for f, v := range values {
 			parts[f] = float64(v) / float64(total)
 		}
 	}
@@ -152,12 +168,15 @@ func (c *comparison) degree(ch change) int {
 }
 
 // graph lays out one of the two.
-func (c *comparison) graph(name string, list []Stack, cost, least float64) graph {
+func (c *comparison) graph(side, name string, list []Stack, cost, least float64) graph {
 	g := lay(grow(serverRoot, list), least, func(b *box, _ []Frame) {
 		b.change = c.changes[b.Frame]
 		b.class = diffClass(c.degree(b.change))
 	})
-	g.name, g.heading, g.cost = name, name, cost
+	if name != "" {
+		name = ": " + name
+	}
+	g.side, g.name, g.heading, g.cost = side, side+name, side+name, cost
 	if g.total == 0 {
 		g.heading += ": the profile has no samples"
 		return g
@@ -173,11 +192,12 @@ func (c *comparison) graph(name string, list []Stack, cost, least float64) graph
 
 // account says what the colours compare.
 func (c *comparison) account() string {
-	s := "Colour: what a request spends in the function and all it calls, wherever it is called, after minus before, in "
-	if c.costs[0] > 0 {
-		return s + "CPU time."
+	unit := "CPU time"
+	if c.costs[0] == 0 {
+		unit = "percent of each profile's own time, as what a request cost is not known of both"
 	}
-	return s + "percent of each profile's own time: what a request cost is not known of both."
+	return "Colour: what a request spends in the function and all it calls, wherever it is called, after minus before, in " + unit +
+		"; a function that only one of the two has counts without the calls of those that both have."
 }
 
 // amount is a value of a change with its unit.

@@ -24,13 +24,14 @@ func TestFlameDiffByCost(t *testing.T) {
 	svg := FlameDiff(before, after, DiffOptions{Title: "t", BeforeName: "old", AfterName: "new", BeforeCost: 30000, AfterCost: 11000})
 	got := degreesOf(t, svg)
 	for name, want := range map[string]int{
-		"server":                        -4, // 30 → 11 µs
-		"corelab/httpcore.(*Conn).Feed": -1, // 3 → 2.75: less, though its share grew
-		"do_epoll_wait":                 3,  // 0 → 1.65
-		"tcp_sendmsg":                   -3, // 9 → 6.6
-		"tcp_write_xmit":                -2, // 6 → 4.95
-		"inet_csk_accept":               -4, // 12 → 0: only below
-		"runtime.schedule":              -4, // 6 → 0: only below
+		"server":                          -4, // 30 → 11 µs
+		"corelab/httpcore.(*Conn).Feed":   -1, // 3 → 2.75: less, though its share grew
+		"do_epoll_wait":                   3,  // 0 → 1.65
+		"tcp_sendmsg":                     -3, // 9 → 6.6
+		"tcp_write_xmit":                  -2, // 6 → 4.95
+		"inet_csk_accept":                 -4, // 12 → 0: only below
+		"corelab/servers.(*reactor).loop": 0,  // new, but what it calls is not
+		"runtime.schedule":                -4, // 6 → 0: only below
 	} {
 		if got[name] != diffClass(want) {
 			t.Errorf("%s has the colour %q, want %q", name, got[name], diffClass(want))
@@ -96,7 +97,7 @@ func TestFlameDiffKnowsChance(t *testing.T) {
 		if got := degreesOf(t, svg)["little"]; got != diffClass(want) {
 			t.Errorf("10 → 13 %% with %d samples has the colour %s, want %s", samples, got, diffClass(want))
 		}
-		if chance := strings.Contains(string(svg), "data-s"); chance != (samples == 100) {
+		if chance := strings.Contains(string(svg), ` data-s=""`); chance != (samples == 100) {
 			t.Errorf("%d samples: chance is said: %v", samples, chance)
 		}
 	}
@@ -124,5 +125,21 @@ func TestSpread(t *testing.T) {
 	}
 	if spread(0.2, 0) != 0 {
 		t.Error("uncounted samples have an error")
+	}
+}
+
+// A function that one of the two has counts without what it calls of those that both have, at whatever depth.
+func TestPartsOf(t *testing.T) {
+	list, _ := busy(unfold(t, "s;new;newer;kernel 60\ns;new;newer 25\ns;new;kernel;new 10\ns;kernel 5\n", "nanoseconds"))
+	parts := partsOf(rootless(list), func(f Frame) bool { return f.Name == "kernel" })
+	want := map[string]float64{"kernel": 0.75, "new": 0.35, "newer": 0.25, serverRoot.Name: 1}
+	for f, part := range parts {
+		if math.Abs(part-want[f.Name]) > 1e-9 {
+			t.Errorf("%s has %.2f, want %.2f", f.Name, part, want[f.Name])
+		}
+		delete(want, f.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
 	}
 }

@@ -161,8 +161,8 @@ func (d *drawing) graph(g *graph) {
 		fmt.Fprintf(&d.b, "<text class=\"heading\" x=\"%s\" y=\"%s\">%s</text>\n", part(sidePart), pixels(d.y), escape(g.heading))
 		d.y += 8
 	}
-	fmt.Fprintf(&d.b, "<svg class=\"flames\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%d\" data-cost=\"%s\" data-name=\"%s\">\n",
-		part(sidePart), pixels(d.y), part(1-2*sidePart), g.rows*rowHeight, number(g.cost), escape(g.name))
+	fmt.Fprintf(&d.b, "<svg class=\"flames\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%d\" data-cost=\"%s\" data-name=\"%s\" data-side=\"%s\">\n",
+		part(sidePart), pixels(d.y), part(1-2*sidePart), g.rows*rowHeight, number(g.cost), escape(g.name), g.side)
 	for i := range g.boxes {
 		d.box(g, &g.boxes[i])
 	}
@@ -190,7 +190,10 @@ func (d *drawing) box(g *graph, b *box) {
 	}
 	if d.diff {
 		fmt.Fprintf(&d.b, ` data-b="%s" data-a="%s"`, number(b.change.before), number(b.change.after))
-		if b.change.noise() {
+		switch {
+		case b.change.alone:
+			d.b.WriteString(` data-o=""`)
+		case b.change.noise():
 			d.b.WriteString(` data-s=""`)
 		}
 	}
