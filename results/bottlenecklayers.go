@@ -136,7 +136,7 @@ func memoryStandsOut(s *scene) (string, []string) {
 	if rule != "allocation" {
 		return "", nil
 	}
-	text := fmt.Sprintf("memory: GC and allocation have %s of its CPU time", inPercent(share))
+	text := fmt.Sprintf("memory: managing it has %s of its CPU time", inPercent(share))
 	if seen := s.allocSeen(); seen != nil {
 		text += ", for " + seen[0]
 	}

@@ -19,6 +19,10 @@
 // A profile says where the CPU's time went in a trial that it slowed: [Record.LayersOf] is its parts times what a request costs
 // in the trials that nothing slowed. Package stacks reads profiles and knows the layers.
 //
+// [Record.BottleneckOf] says in one sentence what limits a row now, with the figures that say so, and what would move it. It
+// goes by [BottleneckRules], in order: what is wrong with a row that is refused; what the architecture does; who is busy; and
+// what a busy server is busy with, by its profile's layers or, without one, by its ledger.
+//
 // A [History] is one [Figure] over many records: runs of different machines or loads never stand in one line, and a change is
 // flagged only beyond the noise between runs.
 //

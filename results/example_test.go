@@ -68,3 +68,22 @@ func ExampleReplaceBlock() {
 	// <!-- /lab:plaintext -->
 	// <nil>
 }
+
+// What limits a row is said in one sentence, by what its trials counted.
+func ExampleRecord_BottleneckOf() {
+	workers := make([]results.Worker, 64)
+	for i := range workers {
+		workers[i] = results.Worker{Requests: 1000, Open: 1}
+	}
+	rec := &results.Record{Trials: []results.Trial{{
+		Scenario: "connections", Case: "connections=800", Target: "pool", Round: 1, Placement: results.PlacementSplit, Workers: workers,
+		Load: &results.Load{Generator: "corelab", Loop: results.LoopClosed, Connections: 800, Starved: 736, Requests: 64_000, Elapsed: time.Second},
+	}}}
+	cells := results.Cells(rec)
+	if b, ok := rec.BottleneckOf(cells, cells[0]); ok {
+		fmt.Printf("%s: %s\n%s\n", b.Rule, b.Sentence, b.Evidence[0])
+	}
+	// Output:
+	// pool-full: the worker pool is full: 736 of 800 connections were never answered
+	// 64 workers keep one connection each, and accept no other meanwhile
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +65,10 @@ func provocations(split runner.Placement) map[string]provocation {
 			rule: "one-in-flight", says: "take turns"},
 		"a handler that waits": {live: at("reactor", split, "/delay/10", closed(4), "ok"),
 			rule: "waits-inside", says: "no answer takes less than 10"},
+		"a handler that sleeps for a moment": {live: at("reactor --app planted --plant-switches 3", split, "/planted", closed(3), hello),
+			rule: "wake-ups", says: "they wake each other"},
+		"connections that wrk does not time": {live: live{target: "pool --threads 8", placement: split, generator: runner.ByWrk, path: "/plaintext", shape: closed(64), body: hello}, duration: time.Second,
+			rule: "unseen-waiting", says: "of 64 requests that its connections hold"},
 		"one loop that works, and two CPUs": {live: at("epoll --ballast 200us", runner.Shared, "/plaintext", closed(4), hello),
 			rule: "one-thread", says: "one thread does it all"},
 		"two loops, of which one has the connection": {live: at("reactor --ballast 200us", runner.Shared, "/plaintext", deep, hello),
@@ -92,7 +97,7 @@ func provocations(split runner.Placement) map[string]provocation {
 }
 
 // twoCPUs are the rules that take a server with two CPUs, or server and generator with CPUs of their own.
-var twoCPUs = map[string]bool{"one-thread": true, "uneven-workers": true, "generator": true, "user-code": true}
+var twoCPUs = map[string]bool{"one-thread": true, "uneven-workers": true, "generator": true, "user-code": true, "wake-ups": true}
 
 // allPatience is how long all cases together may wait until the machine lets their trials through; each has one try.
 const allPatience = 30 * time.Second
@@ -109,6 +114,9 @@ func TestLiveBottlenecks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if len(cpus) < 2 && twoCPUs[c.rule] {
 				t.Skip("there is one CPU")
+			}
+			if _, err := exec.LookPath(string(c.generator)); c.generator == runner.ByWrk && err != nil {
+				t.Skip(err)
 			}
 			lab := newProvocation(t, c)
 			var b results.Bottleneck
