@@ -249,11 +249,15 @@ func (m *migration) drawTails(c *canvas, bottom float64) {
 		c.dot(x, y, 5, r.colour(), r.hollow() || !r.speed && !r.bounded, hint+r.refusal())
 		style := ink{size: canvasSmall, bold: true, halo: true}
 		label := formatTime(e.Median)
-		if x+9+style.wide(label) <= tailLeft+tailWide+14 {
+		switch wide := style.wide(label); {
+		case x+9+wide <= tailLeft+tailWide+14:
 			c.text(x+9, y+4, style, label)
-		} else {
+		case begin-5-wide >= tailLeft-4:
 			style.anchor = "end"
 			c.text(begin-5, y+4, style, label)
+		default: // across the line, which is long then
+			style.anchor = "end"
+			c.text(x-9, y+4, style, label)
 		}
 	}
 }
@@ -274,7 +278,11 @@ func (m *migration) drawShares(c *canvas, bottom float64) {
 			c.text(layersLeft+4, y+15, style, style.fit("not profiled: "+printable(r.lack), layersWide-8))
 		}
 		if e, ok := r.cell.Estimate(ServerCPU); ok {
-			c.text(canvasWidth-14, y+15, ink{bold: true, anchor: "end"}, formatTime(e.Median))
+			style := ink{bold: true, anchor: "end"}
+			if r.hollow() {
+				style = ink{colour: quietColour, anchor: "end"}
+			}
+			c.text(canvasWidth-14, y+15, style, formatTime(e.Median))
 		}
 	}
 }
