@@ -149,6 +149,24 @@ func TestBrowserKeys(t *testing.T) {
 	until(t, ctx, `new URLSearchParams(location.search).get("b-target") === "nginx" && document.readyState === "complete"`)
 }
 
+// TestBrowserKeepsChoices has a run begin while the reader is about to choose two others.
+func TestBrowserKeepsChoices(t *testing.T) {
+	s, dir := newSite(t, Options{}, smallRun(day), sampleRun("reference/bench"))
+	server := serve(t, s)
+	ctx, _ := browsertest.Open(t)
+	browsertest.Do(t, ctx, browsertest.Size(1280, 900), chromedp.Navigate(server.URL))
+	at(t, ctx, "/")
+	browsertest.Do(t, ctx, chromedp.Click(chromedp.CSS(`input[name="a"][value="`+day+`"]`)), chromedp.Click(chromedp.CSS("details summary")),
+		chromedp.Click(chromedp.CSS(`input[name="b"][value="reference/bench"]`)))
+	beginRun(t, dir, "20261123-101500-bench")
+	until(t, ctx, `document.querySelectorAll("table.list tbody tr").length === 3`)
+	const state = `[document.querySelector('input[name="a"]:checked').value, document.querySelector('input[name="b"]:checked').value,
+		document.activeElement.name, document.activeElement.value, document.querySelectorAll("details[open]").length].join(" ")`
+	if got := browsertest.Value[string](t, ctx, state); got != day+" reference/bench b reference/bench 1" {
+		t.Errorf("after a run began, what was chosen, focused and open is %q", got)
+	}
+}
+
 // TestBrowserLive watches a run that begins after the list was opened.
 func TestBrowserLive(t *testing.T) {
 	s, dir := newSite(t, Options{})

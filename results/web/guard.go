@@ -27,12 +27,25 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Plain text: whoever asked under a strange name gets nothing of ours to run.
 		http.Error(w, "This is corelab's page of recorded runs, and it is not served under that host's name.\n"+
 			"Open it as http://localhost or by the address that \"corelab web\" printed.", http.StatusMisdirectedRequest)
+	case !askedForByOurselves(r.Header):
+		http.Error(w, "Pages of other sites may link here, and take nothing from here.", http.StatusForbidden)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, "Only GET and HEAD: these pages change nothing.", http.StatusMethodNotAllowed)
 	default:
 		s.mux.ServeHTTP(w, r)
 	}
+}
+
+// askedForByOurselves reports whether a request comes from one of these pages, or from whoever follows a link or types an address.
+// A strange page could not read the answer, but it could take up the places of those who watch. What is no browser says nothing of
+// it, and is no danger: it is told nothing that it could not read in the folder.
+func askedForByOurselves(h http.Header) bool {
+	switch h.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return true
+	}
+	return h.Get("Sec-Fetch-Mode") == "navigate"
 }
 
 // hostAllowed reports whether a request for that host, as its Host header says, is meant for a site that is served at address. A

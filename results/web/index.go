@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type indexBody struct {
 	Nothing                      string // instead of rows
 	Broken                       []brokenRow
 	Foreign                      []string
+	State                        string // another one when any of it is
 }
 
 // choices is a list to choose one of.
@@ -100,6 +102,9 @@ func indexOf(all []Run, foreign []string, want ask) indexBody {
 	if readable == 0 {
 		b.Count, b.Nothing = "No runs yet", "There is no run here yet: corelab bench makes one, and it then appears by itself."
 	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%+v", b)
+	b.State = strconv.FormatUint(h.Sum64(), 36)
 	return b
 }
 

@@ -261,7 +261,7 @@ func rowOf(c *results.Cell, isNew bool) soFarRow {
 }
 
 func trialOf(t *results.Trial) trialView {
-	v := trialView{At: t.Started.Local().Format("15:04:05"), Where: where(t.Scenario, t.Case), Target: results.Printable(t.Target),
+	v := trialView{At: t.Started.UTC().Format("15:04:05"), Where: where(t.Scenario, t.Case), Target: results.Printable(t.Target),
 		Role: roleWord(t.Role), Round: t.Round}
 	switch {
 	case t.Skipped != "":

@@ -239,6 +239,29 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestStrangePages holds that a page of another site can link here, and use nothing of here.
+func TestStrangePages(t *testing.T) {
+	s, _ := newSite(t, Options{}, smallRun("one"))
+	for _, c := range []struct {
+		site, mode string
+		status     int
+	}{
+		{"", "", 200}, {"none", "navigate", 200}, {"same-origin", "cors", 200}, {"same-origin", "no-cors", 200}, {"cross-site", "navigate", 200},
+		{"cross-site", "no-cors", 403}, {"cross-site", "cors", 403}, {"same-site", "cors", 403}, {"cross-site", "", 403},
+	} {
+		for _, path := range []string{"/", "/run/one/", "/assets/web.js"} {
+			r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+			r.Header.Set("Sec-Fetch-Site", c.site)
+			r.Header.Set("Sec-Fetch-Mode", c.mode)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("%s for a %q page, %q: %d, want %d", path, c.site, c.mode, w.Code, c.status)
+			}
+		}
+	}
+}
+
 func TestTraversal(t *testing.T) {
 	s, dir := newSite(t, Options{}, smallRun("one"))
 	secret := filepath.Join(filepath.Dir(dir), "secret")

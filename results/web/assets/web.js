@@ -4,14 +4,21 @@
 (function () {
   "use strict";
 
+  // parsed is HTML as nodes.
+  function parsed(html) {
+    const made = document.createElement("template");
+    made.innerHTML = html;
+    return made.content;
+  }
+
   // put replaces what is in a node, and leaves what the reader did there as it was: what is chosen, open and focused.
-  function put(node, html) {
+  function put(node, content) {
     const chosen = [...node.querySelectorAll("input:checked")].map(i => [i.name, i.value]);
     const open = new Set([...node.querySelectorAll("details[open]")].map(d => d.dataset.key));
     const at = node.contains(document.activeElement) ? document.activeElement : null;
     const focus = at && { name: at.name, value: at.type === "radio" ? at.value : null, href: at.getAttribute("href"), index: [...node.querySelectorAll("[tabindex], summary")].indexOf(at) };
     const scrolled = [...node.querySelectorAll(".scroll")].map(s => s.scrollLeft);
-    node.innerHTML = html;
+    node.replaceChildren(content);
     for (const [name, value] of chosen)
       for (const i of node.querySelectorAll("input[type=radio]")) if (i.name === name && i.value === value) i.checked = true;
     for (const d of node.querySelectorAll("details")) if (open.has(d.dataset.key)) d.open = true;
@@ -23,8 +30,10 @@
     if (again) again.focus({ preventScroll: true });
   }
 
-  // piece fetches a part of a page and puts it into a node, unless a newer request overtook it.
+  // piece fetches a part of a page and puts it into a node, unless a newer request overtook it, or it is as what is there: what is
+  // being clicked at shall not be taken away for nothing.
   const newest = new WeakMap();
+  const stateIn = node => { const e = node.querySelector("[data-state]"); return e ? e.dataset.state : null; };
   async function piece(node, address) {
     const mine = Symbol();
     newest.set(node, mine);
@@ -36,10 +45,9 @@
     } catch (lost) {
       return; // the server ended; the page stays as it is
     }
-    if (newest.get(node) === mine && node.lastText !== text) {
-      node.lastText = text;
-      put(node, text);
-    }
+    if (newest.get(node) !== mine) return;
+    const content = parsed(text);
+    if (stateIn(content) === null || stateIn(content) !== stateIn(node)) put(node, content);
   }
 
   // listen hears a server's events while the page is in sight: one that is not costs the measured machine nothing. A server
@@ -83,7 +91,7 @@
   const live = document.getElementById("live");
   if (live && live.dataset.events) {
     const link = document.getElementById("link");
-    listen(live.dataset.events, html => put(live, html), text => { link.textContent = text; });
+    listen(live.dataset.events, html => put(live, parsed(html)), text => { link.textContent = text; });
   }
 
   const choose = document.getElementById("choose");
