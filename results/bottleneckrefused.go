@@ -62,25 +62,19 @@ func itWasMisplaced(s *scene) (string, []string) {
 	return "it did not run where its table says: " + m.Text, s.seen()
 }
 
-// inFlight is how many requests were in flight by throughput and mean latency, and how many the connections hold.
-func (s *scene) inFlight() (were, can float64, ok bool) {
-	if s.typical == nil || s.typical.Load.Latency == nil {
-		return 0, 0, false
-	}
-	l := s.typical.Load
-	rate, _ := Throughput.Of(s.typical)
-	return rate * l.Latency.Mean.Seconds(), float64(l.Connections-l.Starved) * s.depth(), l.Latency.Mean > 0 && l.Connections > l.Starved
-}
-
-// littles is what both rules of Little's law begin with.
+// littles is what both rules of Little's law begin with: how many requests were in flight by throughput and mean latency, how
+// many the connections hold, and by which figures, of the first round that breaks the law.
 func (s *scene) littles() (were, can float64, law string, ok bool) {
-	m, broken := s.mark(WarnLittle)
-	were, can, ok = s.inFlight()
-	if !broken || !ok || s.cell.Loop != LoopClosed || len(m.Text) == 0 {
-		return 0, 0, "", false
+	for _, t := range s.cell.undisturbed().Trials {
+		if t.Error != "" || checkLittle(t).Code == "" {
+			continue
+		}
+		l := t.Load
+		rate, _ := Throughput.Of(t)
+		return rate * l.Latency.Mean.Seconds(), float64(l.Connections-l.Starved) * s.depth(),
+			fmt.Sprintf("%s req/s × %s", formatCount(rate), formatTime(float64(l.Latency.Mean))), true
 	}
-	rate, _ := Throughput.Of(s.typical)
-	return were, can, fmt.Sprintf("%s req/s × %s", formatCount(rate), formatTime(float64(s.typical.Load.Latency.Mean))), true
+	return 0, 0, "", false
 }
 
 func othersWaitUnseen(s *scene) (string, []string) {
@@ -230,11 +224,11 @@ func itWasDisturbed(s *scene) (string, []string) {
 	if 2*n <= of {
 		return "", nil
 	}
-	text := fmt.Sprintf("what limits it cannot be said: in %d of %d rounds something else took the CPU", n, of)
+	var who []string
 	if m, ok := s.mark(WarnSteal); ok {
-		return text, s.seen([]string{m.Text})
+		who = append(who, m.Text)
 	}
-	return text, s.seen()
+	return fmt.Sprintf("what limits it cannot be said: in %d of %d rounds something else took the CPU", n, of), s.seen(who, s.besideSeen())
 }
 
 func nobodyKnowsWhoWasBusy(s *scene) (string, []string) {
@@ -243,9 +237,12 @@ func nobodyKnowsWhoWasBusy(s *scene) (string, []string) {
 	if okServer && okClient {
 		return "", nil
 	}
-	return "what limits it cannot be said: " + s.verdict.Reason, s.seen()
+	return "what limits it cannot be said: " + s.verdict.Reason, s.seen(s.besideSeen())
 }
 
+// besideSeen is what trials of their own say of the row, which bears disturbance better.
+func (s *scene) besideSeen() []string { return slices.Concat(s.callsSeen(), s.layersSeen()) }
+
 func itIsTooWide(s *scene) (string, []string) {
-	return "what limits it cannot be said: " + s.verdict.Reason, s.seen()
+	return "what limits it cannot be said: " + s.verdict.Reason, s.seen(s.besideSeen())
 }

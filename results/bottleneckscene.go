@@ -271,8 +271,12 @@ func (s *scene) limitSeen() []string {
 			if c.Target != t.Name || c.Role != RoleRanked || !c.sameTable(s.cell.Key) {
 				continue
 			}
-			if e, ok := Ratio(s.cell, c, ServerCPU); ok {
-				return []string{fmt.Sprintf("%s times the CPU of %s, the limit", digits(e.Median), t.Name)}
+			f := ServerCPU
+			if s.cell.Placement == PlacementOne {
+				f = CPUShare
+			}
+			if e, ok := Ratio(s.cell, c, f); ok {
+				return []string{fmt.Sprintf("%s ÷ that of %s, the limit: %s", f.Name, t.Name, formatRatio(e, e.Side(1) != 0))}
 			}
 		}
 	}
