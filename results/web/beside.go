@@ -52,23 +52,23 @@ type caseTable struct {
 func (s *Site) serveBeside(w http.ResponseWriter, r *http.Request) {
 	all, _, err := s.runs.list()
 	if err != nil {
-		s.fail(w, r, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
+		s.fail(w, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
 		return
 	}
 	all = slices.DeleteFunc(all, func(run Run) bool { return run.Broken != "" })
 	q := r.URL.Query()
 	body := s.newBeside(q, all)
 	if q.Get("part") == "choose" {
-		s.render(w, r, http.StatusOK, "choose", body)
+		s.render(w, http.StatusOK, "choose", body)
 		return
 	}
 	if body.Ready {
 		if err := body.fill(); err != nil {
-			s.fail(w, r, http.StatusInternalServerError, plain(err))
+			s.fail(w, http.StatusInternalServerError, plain(err))
 			return
 		}
 	}
-	s.render(w, r, http.StatusOK, "beside", view{Title: "Beside each other", Where: "beside", Charts: body.Ready, Body: body})
+	s.render(w, http.StatusOK, "beside", view{Title: "Beside each other", Where: "beside", Charts: body.Ready, Body: body})
 }
 
 // newBeside finds both sides. Where only one run is named, both are of it.
@@ -208,17 +208,17 @@ func apartIDs(html, name string) template.HTML {
 func (s *Site) serveFlameDiff(w http.ResponseWriter, r *http.Request) {
 	all, _, err := s.runs.list()
 	if err != nil {
-		s.fail(w, r, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
+		s.fail(w, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
 		return
 	}
 	b := s.newBeside(r.URL.Query(), slices.DeleteFunc(all, func(run Run) bool { return run.Broken != "" }))
 	if !b.Ready {
-		s.fail(w, r, http.StatusNotFound, b.A.Problem+" "+b.B.Problem)
+		s.fail(w, http.StatusNotFound, b.A.Problem+" "+b.B.Problem)
 		return
 	}
 	svg, err := b.flame()
 	if err != nil {
-		s.fail(w, r, http.StatusNotFound, plain(err))
+		s.fail(w, http.StatusNotFound, plain(err))
 		return
 	}
 	w.Header().Set("Content-Security-Policy", stacks.FlamePolicy())

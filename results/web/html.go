@@ -23,8 +23,8 @@ var assetFiles embed.FS
 
 // pages are the templates. What they are given is plain text; they escape it for where it stands.
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"printable": results.Printable, "moment": moment, "runPath": runPath, "percent": percent,
-	"side": func(v *side, runs []choice) sideForm { return sideForm{v, runs} },
+	"percent": percent,
+	"side":    func(v *side, runs []choice) sideForm { return sideForm{v, runs} },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // moment is a time for people, the same for everybody.
@@ -42,7 +42,7 @@ type view struct {
 }
 
 // render answers with a page. It is made whole before the first byte leaves: half of one would look like one.
-func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name string, v any) {
+func (s *Site) render(w http.ResponseWriter, status int, name string, v any) {
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, name, v); err != nil {
 		// A reader can do nothing about it, but shall not take an empty page for an answer.
@@ -60,8 +60,8 @@ func answer(w http.ResponseWriter, status int, kind string, b []byte) {
 }
 
 // fail answers with a page that says why, and leads back.
-func (s *Site) fail(w http.ResponseWriter, r *http.Request, status int, why string) {
-	s.render(w, r, status, "error", view{Title: http.StatusText(status), Body: results.Printable(why)})
+func (s *Site) fail(w http.ResponseWriter, status int, why string) {
+	s.render(w, status, "error", view{Title: http.StatusText(status), Body: results.Printable(why)})
 }
 
 // assetAge is how long a browser may use an asset without asking: the pages of a newer corelab shall not run the scripts of an

@@ -59,15 +59,15 @@ type brokenRow struct{ Name, Why string }
 func (s *Site) serveIndex(w http.ResponseWriter, r *http.Request) {
 	all, foreign, err := s.runs.list()
 	if err != nil {
-		s.fail(w, r, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
+		s.fail(w, http.StatusInternalServerError, "The folder of runs cannot be read: "+plain(err))
 		return
 	}
 	body := indexOf(all, foreign, askOf(r.URL.Query()))
 	if r.URL.Query().Get("part") == "runs" {
-		s.render(w, r, http.StatusOK, "runs", body)
+		s.render(w, http.StatusOK, "runs", body)
 		return
 	}
-	s.render(w, r, http.StatusOK, "index", view{Title: "Recorded runs", Where: "runs", Body: body})
+	s.render(w, http.StatusOK, "index", view{Title: "Recorded runs", Where: "runs", Body: body})
 }
 
 func indexOf(all []Run, foreign []string, want ask) indexBody {

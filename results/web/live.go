@@ -286,7 +286,7 @@ func trialOf(t *results.Trial) trialView {
 
 // serveLive is the page of a run that is watched. What it shows at first is what the events will show: without JavaScript it
 // is as good as when it was loaded.
-func (s *Site) serveLive(w http.ResponseWriter, r *http.Request, run Run) {
+func (s *Site) serveLive(w http.ResponseWriter, run Run) {
 	v := &vigil{site: s, run: run}
 	defer v.close()
 	v.look()
@@ -298,7 +298,7 @@ func (s *Site) serveLive(w http.ResponseWriter, r *http.Request, run Run) {
 	if !over {
 		body.Events = runPath(run.ID) + "events"
 	}
-	s.render(w, r, http.StatusOK, "live", view{Title: "Watching " + body.Name, Body: body})
+	s.render(w, http.StatusOK, "live", view{Title: "Watching " + body.Name, Body: body})
 }
 
 // livePage is what stands around a liveView.

@@ -28,7 +28,8 @@ type records struct {
 	kept []*kept // the one asked for last is the last
 }
 
-// kept is a record of a file as it was, and what was made of it, each once.
+// kept is a record of a file as it was, and what is made of it, each once. Where making it panics, it does so every time:
+// nobody is given half of it.
 type kept struct {
 	path string
 	info fs.FileInfo
@@ -37,17 +38,22 @@ type kept struct {
 	rec  *results.Record
 	err  error
 
-	html      sync.Once
-	report    []byte
-	reportErr error
-	weight    atomic.Int64 // bytes of report
+	page     func() ([]byte, error)            // its report
+	sections func() ([]results.Section, error) // the tables of it
+	data     func() *page.Data                 // what its charts draw
+	weight   atomic.Int64                      // bytes of the report
+}
 
-	tables   sync.Once
-	parts    []results.Section
-	partsErr error
-
-	charts sync.Once
-	drawn  *page.Data
+func newKept(path string, info fs.FileInfo) *kept {
+	k := &kept{path: path, info: info}
+	k.page = sync.OnceValues(func() ([]byte, error) {
+		b, err := page.Page(k.rec)
+		k.weight.Store(int64(len(b)))
+		return b, err
+	})
+	k.sections = sync.OnceValues(func() ([]results.Section, error) { return results.HTML(k.rec) })
+	k.data = sync.OnceValue(func() *page.Data { return page.DataOf(k.rec) })
+	return k
 }
 
 // get returns the record of a run, read once as long as its file does not change. It is not to be changed.
@@ -75,7 +81,7 @@ func (r *records) entry(path string, info fs.FileInfo) *kept {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := slices.IndexFunc(r.kept, func(k *kept) bool { return k.path == path })
-	k := &kept{path: path, info: info}
+	k := newKept(path, info)
 	if at >= 0 {
 		old := r.kept[at]
 		if os.SameFile(old.info, info) && old.info.Size() == info.Size() && old.info.ModTime().Equal(info.ModTime()) {
@@ -95,25 +101,4 @@ func (r *records) bytes() (n int64) {
 		n += k.info.Size() + k.weight.Load()
 	}
 	return n
-}
-
-// page is the report of the record.
-func (k *kept) page() ([]byte, error) {
-	k.html.Do(func() {
-		k.report, k.reportErr = page.Page(k.rec)
-		k.weight.Store(int64(len(k.report)))
-	})
-	return k.report, k.reportErr
-}
-
-// sections are the tables of the report.
-func (k *kept) sections() ([]results.Section, error) {
-	k.tables.Do(func() { k.parts, k.partsErr = results.HTML(k.rec) })
-	return k.parts, k.partsErr
-}
-
-// data is what its charts draw.
-func (k *kept) data() *page.Data {
-	k.charts.Do(func() { k.drawn = page.DataOf(k.rec) })
-	return k.drawn
 }

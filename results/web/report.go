@@ -25,12 +25,12 @@ func (s *Site) serveReport(w http.ResponseWriter, r *http.Request, run Run) {
 	}
 	k, err := s.records.get(s.dir, run)
 	if err != nil {
-		s.failRecord(w, r, run, err)
+		s.failRecord(w, run, err)
 		return
 	}
 	b, err := k.page()
 	if err != nil {
-		s.fail(w, r, http.StatusInternalServerError, "The report of "+run.ID+" cannot be made: "+plain(err))
+		s.fail(w, http.StatusInternalServerError, "The report of "+run.ID+" cannot be made: "+plain(err))
 		return
 	}
 	w.Header().Set("Content-Security-Policy", reportPolicy())

@@ -17,11 +17,11 @@ func (s *Site) serveRun(w http.ResponseWriter, r *http.Request) {
 	run, rest, ok := s.findRun(r.PathValue("path"))
 	switch {
 	case !ok:
-		s.fail(w, r, http.StatusNotFound, "There is no such run here. Its folder may have been removed or renamed since the page that led here was made.")
+		s.fail(w, http.StatusNotFound, "There is no such run here. Its folder may have been removed or renamed since the page that led here was made.")
 	case rest == "":
 		s.serveReport(w, r, run)
 	case rest == "live":
-		s.serveLive(w, r, run)
+		s.serveLive(w, run)
 	case rest == "events":
 		s.serveEvents(w, r, "run "+run.ID, s.watchRun(run))
 	default:
@@ -50,16 +50,16 @@ const maxProfile = 64 << 20
 func (s *Site) serveProfile(w http.ResponseWriter, r *http.Request, run Run, path string) {
 	k, err := s.records.get(s.dir, run)
 	if err != nil {
-		s.failRecord(w, r, run, err)
+		s.failRecord(w, run, err)
 		return
 	}
 	if !hasProfile(k.rec, path) || !filepath.IsLocal(path) {
-		s.fail(w, r, http.StatusNotFound, "The run "+run.ID+" has no such page, and its record names no such profile.")
+		s.fail(w, http.StatusNotFound, "The run "+run.ID+" has no such page, and its record names no such profile.")
 		return
 	}
 	f, info, err := s.openFile(filepath.Join(run.path, filepath.FromSlash(path)))
 	if err != nil {
-		s.fail(w, r, http.StatusNotFound, "The profile cannot be read: "+plain(err))
+		s.fail(w, http.StatusNotFound, "The profile cannot be read: "+plain(err))
 		return
 	}
 	defer f.Close()
@@ -94,6 +94,6 @@ func (s *Site) openFile(name string) (*os.File, fs.FileInfo, error) {
 }
 
 // failRecord says why a record cannot be read.
-func (s *Site) failRecord(w http.ResponseWriter, r *http.Request, run Run, err error) {
-	s.fail(w, r, http.StatusInternalServerError, "The record of "+run.ID+" cannot be read: "+plain(err))
+func (s *Site) failRecord(w http.ResponseWriter, run Run, err error) {
+	s.fail(w, http.StatusInternalServerError, "The record of "+run.ID+" cannot be read: "+plain(err))
 }

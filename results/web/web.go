@@ -75,8 +75,8 @@ func New(dir string, o Options) (*Site, error) {
 	s.mux.HandleFunc("GET /beside", s.serveBeside)
 	s.mux.HandleFunc("GET /beside/flame.svg", s.serveFlameDiff)
 	s.mux.HandleFunc("GET /assets/{name...}", serveAsset)
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, http.StatusNotFound, "There is no such page.")
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		s.fail(w, http.StatusNotFound, "There is no such page.")
 	})
 	return s, nil
 }
