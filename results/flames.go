@@ -124,7 +124,7 @@ func Flames(rec *Record) (map[string][]byte, error) {
 				if err != nil || files[f.file] != nil {
 					continue
 				}
-				o := stacks.FlameOptions{Title: f.title(), Subtitle: f.subtitle(s.Load), What: f.what}
+				o := stacks.FlameOptions{Title: f.title(), Subtitle: f.subtitle(s.Load), What: f.what, Waiting: f.profile.Kind == ProfileOffCPU}
 				if f.profile.Kind == ProfileCPU {
 					o.Cost = costs.of(s.Name, name, f.trial.Target)
 					var folded bytes.Buffer

@@ -18,6 +18,7 @@ type FlameOptions struct {
 	Title, Subtitle string
 	What            string  // the values are of: "CPU time"; made of the profile's unit where it is empty
 	Cost            float64 // of a request, in ns of all that is drawn; 0 where it is not known
+	Waiting         bool    // the values are of time that threads waited: the legend says in what, and not that they switched
 }
 
 // Flame draws a profile as one SVG that needs nothing else. A frame is as wide as its time and all below it, and stands below
@@ -39,7 +40,7 @@ func Flame(p *Profile, o FlameOptions) []byte {
 		d.lines = append(d.lines, o.Subtitle)
 	}
 	d.lines = append(d.lines, d.account(g, idle))
-	d.keys = layerKeys(list, g)
+	d.keys = layerKeys(list, g, o.Waiting)
 	d.graphs = []graph{g}
 	return d.svg()
 }

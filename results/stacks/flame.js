@@ -5,9 +5,9 @@
 (() => {
 	"use strict";
 	const SVG = "http://www.w3.org/2000/svg", HTML = "http://www.w3.org/1999/xhtml";
-	// The sizes are those of flamesvg.go, in pixels.
-	const ROW = 16, LINE = 17, KEY = 18, INSET = 3, LETTER = 6.63, SIDE = 0.006;
-	const NARROW = 640, KEY_WIDTH = 235;
+	// In pixels, as flamesvg.go has them; SIDE is the margin left and right.
+	const ROW = 16, LINE = 17, KEY = 18, INSET = 3, LETTER = 6.63, SIDE = 8;
+	const NARROW = 640, KEY_WIDTH = 250;
 
 	const make = (space, name, attributes = {}, text = "") => {
 		const e = document.createElementNS(space, name);
@@ -83,7 +83,8 @@
 			el.setAttribute("role", "tree");
 			el.setAttribute("aria-label", el.dataset.name);
 			this.root.el.setAttribute("tabindex", 0);
-			const of = (e) => this.frames[[...el.children].indexOf(e.target.closest(".f"))];
+			const known = new Map(this.frames.map((f) => [f.el, f]));
+			const of = (e) => known.get(e.target.closest(".f"));
 			el.addEventListener("click", (e) => { const f = of(e); if (f) { this.go(f, true); this.zoom(f); } });
 			el.addEventListener("pointerover", (e) => { const f = of(e); if (f) { this.hint(f); picture.tell(this, f); } });
 			el.addEventListener("pointerleave", () => picture.tell(this, this.top));
@@ -139,7 +140,7 @@
 
 		// Shows as much of each name as has room.
 		label() {
-			const width = this.picture.width * (1 - 2 * SIDE);
+			const width = this.picture.width - 2 * SIDE;
 			for (const f of this.frames) {
 				if (!f.shown) continue;
 				const room = Math.floor((f.wide * width / 100 - 2 * INSET) / this.picture.letter);
@@ -326,19 +327,19 @@
 			if (width === 0 || width === this.width) return;
 			this.width = width;
 			this.root.classList.toggle("narrow", width < NARROW);
-			const room = width * (1 - 2 * SIDE);
+			const room = width - 2 * SIDE;
 			let y = 0;
 			this.lines.forEach((line, i) => { y = this.wrap(line, room, y, i === 0 ? 22 : LINE) + (i === 0 ? 2 : 0); });
 			y += 10;
-			const columns = Math.max(1, Math.floor(room / KEY_WIDTH)), part = 100 * (1 - 2 * SIDE) / columns;
+			const columns = Math.max(1, Math.floor(room / KEY_WIDTH)), part = room / columns;
 			this.keys.forEach((k, i) => {
-				k.setAttribute("x", 100 * SIDE + part * (i % columns) + "%");
+				k.setAttribute("x", SIDE + part * (i % columns));
 				k.setAttribute("y", y + KEY * Math.floor(i / columns));
-				k.setAttribute("width", part + "%");
+				k.setAttribute("width", part - 4);
 			});
 			y += KEY * Math.ceil(this.keys.length / columns) + 2;
 			this.barY = y;
-			this.bar.setAttribute("x", SIDE * width);
+			this.bar.setAttribute("x", SIDE);
 			this.bar.setAttribute("width", room);
 			this.barHeight = this.panel.offsetHeight;
 			this.bar.setAttribute("height", this.barHeight);
@@ -346,7 +347,9 @@
 			this.letter = this.measure();
 			this.graphs.forEach((g, i) => {
 				if (this.heads[i]) y = this.wrap(this.heads[i], room, y, 20) + 8;
+				g.el.setAttribute("x", SIDE);
 				g.el.setAttribute("y", y);
+				g.el.setAttribute("width", room);
 				y += Number(g.el.getAttribute("height"));
 			});
 			this.root.setAttribute("height", y + 8);
@@ -357,7 +360,7 @@
 		// Breaks a text between words into lines that have room, from y on, and returns where the last one stands.
 		wrap({ el, text }, room, y, height) {
 			el.textContent = text;
-			const letter = el.getComputedTextLength() / Math.max(1, text.length), most = Math.max(8, Math.floor(room / (letter || 6)));
+			const letter = el.getComputedTextLength() / Math.max(1, text.length), most = Math.max(8, Math.floor(0.97 * room / (letter || 6)));
 			const lines = [""];
 			for (const word of text.split(" ")) {
 				const last = lines.at(-1);
@@ -365,7 +368,7 @@
 				else lines[lines.length - 1] = last === "" ? word : last + " " + word;
 			}
 			el.setAttribute("y", y + height);
-			el.replaceChildren(...lines.map((line, i) => make(SVG, "tspan", { x: el.getAttribute("x"), dy: i === 0 ? 0 : height }, line)));
+			el.replaceChildren(...lines.map((line, i) => make(SVG, "tspan", { x: SIDE, dy: i === 0 ? 0 : height }, line)));
 			return y + height * lines.length;
 		}
 

@@ -338,6 +338,25 @@ func TestFlameColoursAreLayers(t *testing.T) {
 	}
 }
 
+// What threads waited in is told, not that they switched, which all of them did.
+func TestFlameOfWaiting(t *testing.T) {
+	p := unfold(t, `coreserver;corelab/servers.(*loop).run;epoll_wait_[libc.so.6];do_syscall_64_[k];do_epoll_wait_[k];schedule_[k] 70
+coreserver;runtime.findRunnable;runtime.futex;do_syscall_64_[k];__x64_sys_futex_[k];schedule_[k] 20
+coreserver;schedule_[k] 10
+`, "nanoseconds")
+	for waiting, want := range map[bool][]string{
+		true:  {"Go scheduler 20 %", "epoll 70 %", "wake-ups and context switches 10 %"},
+		false: {"wake-ups and context switches 100 %"},
+	} {
+		text := words(t, Flame(p, FlameOptions{Title: "t", Waiting: waiting}))
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("waiting %v: the legend does not say %q:\n%s", waiting, w, text)
+			}
+		}
+	}
+}
+
 func TestShortName(t *testing.T) {
 	for name, want := range map[string]string{
 		"corelab/httpcore.(*Conn).Feed": "httpcore.(*Conn).Feed", "github.com/a/b.F": "b.F", "main.main": "main.main", "": "",

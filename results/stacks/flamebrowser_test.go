@@ -81,6 +81,9 @@ type box struct{ X, Y, Width, Height float64 }
 func (b box) right() float64  { return b.X + b.Width }
 func (b box) bottom() float64 { return b.Y + b.Height }
 
+// side is the margin left and right of the frames.
+const side = 8.0
+
 const frameOf = `const frameOf = (name) => [...document.querySelectorAll(".f")].find(e => e.getAttribute("aria-label").startsWith(name + ","));`
 
 // frame is where the first frame of that name stands; without a width where it is hidden.
@@ -277,8 +280,8 @@ func testWidth(p page, svg []byte) {
 	for _, width := range []int64{1600, 700, 360, 320, 1200} {
 		p.run(browsertest.Size(width, 800))
 		p.settle()
-		p.near("the root", p.frame("all").Width, float64(width)*(1-2*0.006))
-		p.near("write", p.frame("write").Width, 0.599*float64(width)*(1-2*0.006))
+		p.near("the root", p.frame("all").Width, float64(width)-2*side)
+		p.near("write", p.frame("write").Width, 0.599*(float64(width)-2*side))
 		if out := value[[]string](p, `[...document.querySelectorAll("text, .tools, .told")].filter(e => {
 			const r = e.getBoundingClientRect(), clip = e.closest(".f")?.getBoundingClientRect();
 			return r.width > 0 && (r.left < -1 || r.right > innerWidth + 1 || clip && r.right > clip.right + 1) }).map(e => e.textContent)`); len(out) > 0 {
@@ -340,8 +343,8 @@ func testDifference(p page, svg []byte) {
 		p.t.Errorf("the search says %q", got)
 	}
 	p.click("inet_csk_accept")
-	p.near("what is gone, zoomed", p.frame("inet_csk_accept").Width, 1200*(1-2*0.006))
-	p.near("the other graph", p.frame("do_epoll_wait").Width, 0.15*1200*(1-2*0.006))
+	p.near("what is gone, zoomed", p.frame("inet_csk_accept").Width, 1200-2*side)
+	p.near("the other graph", p.frame("do_epoll_wait").Width, 0.15*(1200-2*side))
 }
 
 // In a page they are several, inline, in an object, and as images, and disturb neither each other nor the page.
@@ -355,10 +358,10 @@ func testEmbedded(p page, svg, diff []byte) {
 	if n := value[int](p, `document.querySelectorAll("svg.corelab-flame.live").length`); n != 2 {
 		p.t.Errorf("%d of two graphs in the page came to life", n)
 	}
-	p.near("the first", p.frame("all").Width, 1000*(1-2*0.006))
+	p.near("the first", p.frame("all").Width, 1000-2*side)
 	p.click("write")
-	p.near("write, zoomed", p.frame("write").Width, 1000*(1-2*0.006))
-	p.near("the other graph", value[float64](p, `document.querySelectorAll("svg.corelab-flame")[1].querySelector(".f").getBoundingClientRect().width`), 1000*(1-2*0.006))
+	p.near("write, zoomed", p.frame("write").Width, 1000-2*side)
+	p.near("the other graph", value[float64](p, `document.querySelectorAll("svg.corelab-flame")[1].querySelector(".f").getBoundingClientRect().width`), 1000-2*side)
 	p.run(chromedp.Focus(chromedp.CSS("#page")))
 	p.press("/")
 	if got := p.focused(); got != "page" {
@@ -386,7 +389,7 @@ func testPolicy(p page, svg []byte) {
 	defer s.Close()
 	p.run(browsertest.Size(1200, 800), chromedp.Navigate(s.URL+"/flame.svg"))
 	p.settle()
-	p.near("the root", p.frame("all").Width, 1200*(1-2*0.006))
+	p.near("the root", p.frame("all").Width, 1200-2*side)
 	if got := value[string](p, `getComputedStyle(document.querySelector(".title")).fontWeight`); got != "700" {
 		p.t.Errorf("the style is not there: the title's weight is %s", got)
 	}

@@ -100,10 +100,13 @@ func (d *drawing) account(g graph, idle int64) string {
 }
 
 // layerKeys are the layers that a graph shows, with their shares of all stacks' time.
-func layerKeys(list []Stack, g graph) []key {
+func layerKeys(list []Stack, g graph, waiting bool) []key {
 	by := map[Layer]int64{}
 	for _, s := range list {
 		l, _ := LayerOf(s)
+		if waiting {
+			l = waitedIn(s)
+		}
 		by[l] += s.Value
 	}
 	var keys []key
@@ -118,6 +121,16 @@ func layerKeys(list []Stack, g graph) []key {
 		}
 	}
 	return keys
+}
+
+// waitedIn is the layer of what led a thread to wait. All waiting ends in a system call that switches to another thread.
+func waitedIn(s Stack) Layer {
+	for n := len(s.Frames); n > 1; n-- {
+		if l, _ := LayerOf(Stack{Frames: s.Frames[:n]}); l != Wakeup && l != CallEntry {
+			return l
+		}
+	}
+	return Wakeup
 }
 
 // svg writes the picture.
