@@ -157,7 +157,7 @@ func TestFigureText(t *testing.T) {
 		v    float64
 		want string
 	}{
-		{Throughput, 51234.4, "51,234"}, {Offered, 1000, "1,000"}, {Failed, 0, "0"}, {P99, 1234567, "1.23 ms"}, {ServerCPU, 9870, "9.87 µs"},
+		{Throughput, 51234.4, "51,234 /s"}, {Offered, 1000, "1,000 /s"}, {Failed, 0, "0"}, {P99, 1234567, "1.23 ms"}, {ServerCPU, 9870, "9.87 µs"},
 		{CPUShare, 0.8345, "0.83"}, {Memory, 12.5 * (1 << 20), "12.5 MiB"}, {Allocs, 0.02, "0.0200"}, {Switches, 2, "2.00"},
 	} {
 		if got := c.f.Text(c.v); got != c.want {

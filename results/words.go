@@ -2,10 +2,12 @@ package results
 
 import "strings"
 
-// Text is a value of the figure for people, with its unit where it has one: "51,234", "1.23 ms", "12.1 MiB".
+// Text is a value of the figure for people, with its unit where it has one: "51,234 /s", "1.23 ms", "12.1 MiB".
 func (f Figure) Text(v float64) string {
 	switch unit, _, _ := strings.Cut(f.Unit, "/"); {
-	case f.Unit == Throughput.Unit, f.Unit == Offered.Unit, f.Unit == Failed.Unit:
+	case f.Unit == Throughput.Unit, f.Unit == Offered.Unit:
+		return formatCount(v) + " /s"
+	case f.Unit == Failed.Unit:
 		return formatCount(v)
 	case strings.HasSuffix(unit, "-ns"):
 		return formatTime(v)
