@@ -171,6 +171,7 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 			}
 		}
 		addLayers(d, rec, s.Name, name, keys, cells, files)
+		addRunQueue(d, rec, s.Name, name)
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})
 			d.add(g)
