@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -52,6 +53,18 @@ func TestOpenFiles(t *testing.T) {
 	for limit, want := range map[uint64]string{1024: prevents, 5000: prevents, wantFiles: fine, 1 << 20: fine} {
 		if f := files(limit); f.State != want {
 			t.Errorf("%d: %+v", limit, f)
+		}
+	}
+}
+
+func TestProfilesFindings(t *testing.T) {
+	why := errors.New("perf is not installed")
+	for name, f := range map[string]func(error) finding{"profiles": profiles, "off-CPU": scheduler} {
+		if got := f(nil); got.Name != name || got.State != fine || got.Text == "" {
+			t.Errorf("%+v", got)
+		}
+		if got := f(why); got.Name != name || got.State != limits || got.Text != why.Error() || got.Do == "" {
+			t.Errorf("%+v", got)
 		}
 	}
 }

@@ -144,13 +144,14 @@ func (c *ProfileCmd) measure(ctx context.Context, f *field, plan *runner.Plan, m
 		return err
 	}
 	bay.Keep, bay.KeepProfile = w.Raw, w.Profile
-	b := &runner.Bench{Steps: plan.Steps(), Lab: bay, Record: w, Progress: progress(), Rescue: os.Stderr, Now: time.Now}
+	outcome := &outcomes{Lab: bay, cells: map[string]bool{}}
+	b := &runner.Bench{Steps: plan.Steps(), Lab: outcome, Record: w, Progress: progress(), Rescue: os.Stderr, Now: time.Now}
 	end, runErr := b.Run(ctx)
-	return errors.Join(runErr, c.conclude(w.Dir(), end))
+	return errors.Join(runErr, c.conclude(w.Dir(), end, outcome))
 }
 
 // conclude writes the report, says where everything is, and chooses the exit code.
-func (c *ProfileCmd) conclude(dir string, end results.End) error {
+func (c *ProfileCmd) conclude(dir string, end results.End, o *outcomes) error {
 	fmt.Fprintln(os.Stderr, "reading the profiles for the report …")
 	reportErr := writeReport(dir)
 	rec, err := results.Read(dir)
@@ -171,6 +172,9 @@ func (c *ProfileCmd) conclude(dir string, end results.End) error {
 	}
 	if without := unprofiled(rec); without != nil {
 		return exitError{exitWrong, "not profiled: " + strings.Join(without, "; ")}
+	}
+	if failed := o.failed(); failed > 0 {
+		return exitError{exitWrong, fmt.Sprintf("%d of %d cells could not be measured, or had wrong answers: their rows say why", failed, len(o.cells))}
 	}
 	return nil
 }
