@@ -42,6 +42,9 @@ var rules = []rule{
 	{"corelab/cmd/corelab/...",
 		[]string{"corelab/httpcore/...", "corelab/servers/...", "corelab/apps/..."}, nil, true,
 		"the lab measures processes"},
+	{"corelab/cmd/...",
+		[]string{"corelab/results/browsertest"}, nil, true,
+		"a browser is for tests"},
 }
 
 type pkg struct {
