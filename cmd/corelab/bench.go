@@ -36,7 +36,7 @@ type BenchCmd struct {
 	Generator  string   `enum:",corelab,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, wrk, vegeta or h2load."`
 	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
 	NoCalls    bool     `help:"Do not count system calls by name, nor by the CPU's own counters, at the end."`
-	Profile    bool     `help:"Profile every target at the end, in trials of their own that are not ranked: where CPU time goes, where threads wait, and Go's own profiles. About ten seconds for each target in each scenario with a closed loop, in its first case or those that --case names."`
+	Profile    bool     `help:"Profile every target at the end, in trials of their own that are not ranked: where CPU time goes, where threads wait, and Go's own profiles. About ten seconds for each target in each scenario with a closed loop, in its first case or those that --case names; where the budget has no time for that, in one scenario."`
 	Out        string   `default:"results" placeholder:"DIR" help:"Where the run's folder is made."`
 	JSON       bool     `help:"Print the whole record as JSON instead of the tables."`
 	Coreserver string   `placeholder:"PATH" help:"The coreserver binary; otherwise the one next to this program."`

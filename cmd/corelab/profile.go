@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"corelab/results"
+	"corelab/results/page"
 	"corelab/runner"
 	"corelab/runner/probe"
 	"corelab/runner/target"
@@ -161,8 +161,7 @@ func (c *ProfileCmd) conclude(dir string, end results.End, o *outcomes) error {
 	if c.JSON {
 		err = printJSON(rec)
 	} else if err = printSummary(rec); err == nil {
-		err = printProfiles(os.Stdout, rec, rec.Trials)
-		fmt.Printf("\nreport   %s\nrecord   %s\n", filepath.Join(dir, results.ReportFile), filepath.Join(dir, results.RunFile))
+		err = errors.Join(printProfiles(os.Stdout, rec, rec.Trials), printMade(os.Stdout, dir))
 	}
 	if err = errors.Join(reportErr, err); err != nil {
 		return err
@@ -207,7 +206,7 @@ func unprofiled(rec *results.Record) (out []string) {
 	return out
 }
 
-// printProfiles lists the profiles of the trials, with the commands that open them, and the files that the report made of them.
+// printProfiles lists the profiles of the trials, with the commands that open them.
 func printProfiles(w io.Writer, rec *results.Record, trials []results.Trial) error {
 	var b strings.Builder
 	for _, t := range trials {
@@ -223,20 +222,25 @@ func printProfiles(w io.Writer, rec *results.Record, trials []results.Trial) err
 			fmt.Fprintf(&b, "  %-12s  go tool pprof -http=: %s\n", p.Kind, shellquote.Join(filepath.Join(rec.Dir, p.Path)))
 		}
 	}
-	if b.Len() == 0 {
-		return nil
-	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printMade lists what the report is made of, as far as it is there.
+func printMade(w io.Writer, dir string) error {
+	var b strings.Builder
 	for _, made := range []struct{ name, pattern string }{
-		{"flames", path.Join("flame", "*.svg")}, {"folded", path.Join(results.ProfileFolder, "*.folded")},
+		{"flames", filepath.Join("flame", "*.svg")}, {"folded", filepath.Join(results.ProfileFolder, "*.folded")},
+		{"report", results.ReportFile}, {"page", page.File}, {"record", results.RunFile},
 	} {
-		files, err := filepath.Glob(filepath.Join(rec.Dir, made.pattern))
+		files, err := filepath.Glob(filepath.Join(dir, made.pattern))
 		if err != nil {
 			return fmt.Errorf("look for what the report made of the profiles: %w", err)
 		}
 		if len(files) > 0 {
-			fmt.Fprintf(&b, "\n%-8s %s\n", made.name, filepath.Join(rec.Dir, made.pattern))
+			fmt.Fprintf(&b, "%-8s %s\n", made.name, filepath.Join(dir, made.pattern))
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, "\n"+b.String())
 	return err
 }
