@@ -55,7 +55,7 @@ var BottleneckRules = []BottleneckRule{
 		Moves: "a generator that times what waits, or an open loop; and a server that answers all connections"},
 	{Name: "unlikely-latency", of: ofErroneous, find: latencyIsUnlikely, Provoked: "wrk's correction of its latencies does not reach so far at will",
 		When:  "by throughput × mean latency more requests were in flight than the connections can hold",
-		Moves: "a generator that does not correct its latencies; the throughput may stand"},
+		Moves: "longer rounds, or a generator that does not correct its latencies; the throughput may stand"},
 	{Name: "lost-answers", of: ofErroneous, find: itLostAnswers, Provoked: provokedLive,
 		When:  "answers did not come: connections were refused, reset or closed, or answers took longer than the generator's time-out",
 		Moves: "fewer connections than it can hold, or a longer time-out, as the kind of the errors says"},

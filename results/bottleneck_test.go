@@ -149,7 +149,7 @@ func ruleCases() map[string]ruleCase {
 		"not pinned":                       {serving(func(_ int, t *Trial) { t.Warnings = []Warning{{WarnPlacement, "not permitted"}} }, nil), "misplaced", []string{"not permitted"}},
 		"latencies that are too good":      {serving(func(_ int, t *Trial) { t.Load.Latency.Mean /= 4 }, nil), "unseen-waiting", []string{"of 64 requests", "only 16", "leave a part of the waiting out"}},
 		"those of a full pool":             {serving(func(_ int, t *Trial) { t.Load.Latency.Mean /= 4; t.Workers = pooled(16, 1, 0) }, nil), "unseen-waiting", []string{"16 workers keep a connection each"}},
-		"latencies that are too bad":       {serving(func(_ int, t *Trial) { t.Load.Latency.Mean *= 3 }, nil), "unlikely-latency", []string{"192 in flight", "hold 64"}},
+		"latencies that are too bad":       {serving(func(_ int, t *Trial) { t.Load.Latency.Mean *= 3 }, nil), "unlikely-latency", []string{"192 requests in flight", "hold 64"}},
 		"answers that did not come":        {serving(func(_ int, t *Trial) { t.Load.Errors.Read = 3 }, nil), "lost-answers", []string{"3 read"}},
 		"a warning that nobody knows":      {serving(func(_ int, t *Trial) { t.Warnings = []Warning{{"of-a-newer-corelab", "no"}} }, nil), "refused", []string{"of-a-newer-corelab"}},
 		"a pool that is full":              {starved(48, pooled(16, 1, 0)), "pool-full", []string{"48 of 64 connections were never answered", "16 workers keep one connection each"}},
@@ -519,5 +519,51 @@ func TestWaits(t *testing.T) {
 	}
 	if got := s.wakeSeen(); !slices.Equal(got, []string{"a thread that was woken ran 4.00 µs later (p50), p99 2.00 ms"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestBorrowed: a case without a profile and counts of its own goes by those of another with the same exchange, and says so.
+func TestBorrowed(t *testing.T) {
+	calls := map[string]float64{"read": 1, "write": 1, "epoll_ctl": 2}
+	layers := &stacks.Attribution{By: map[stacks.Layer]int64{stacks.Epoll: 20, stacks.Transmit: 68, stacks.Parse: 12}, Busy: 100}
+	for name, tt := range map[string]struct {
+		change           func(t *Trial) // of the trials beside
+		observe, profile bool
+		says             string
+		rule             string
+	}{
+		"counts":              {func(*Trial) {}, true, false, "2.00 epoll_ctl (counted in kept)", "epoll"},
+		"a profile":           {func(*Trial) {}, false, true, "epoll: 20 % of its CPU time; TCP, which all must pay, has 68 % (profiled in kept)", "epoll"},
+		"another answer":      {func(t *Trial) { t.Wire = &Wire{BodyBytes: 14} }, true, true, "system time", "kernel"},
+		"a new connection":    {func(t *Trial) { t.Load.Reconnect = true }, true, true, "system time", "kernel"},
+		"deeper pipelines":    {func(t *Trial) { t.Load.Depth = 16 }, true, true, "system time", "kernel"},
+		"a trial that failed": {func(t *Trial) { t.Error = "killed" }, true, true, "system time", "kernel"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serving(func(_ int, t *Trial) { ticked(t, 0.12); t.Wire = &Wire{BodyBytes: 13} }, nil)
+			beside := Trial{Scenario: "kept", Target: "x", Wire: &Wire{BodyBytes: 13}, Load: &Load{Depth: 1, Requests: 100}}
+			tt.change(&beside)
+			if tt.observe {
+				beside.Role, beside.Calls = RoleObserved, calls
+				s.rec.Trials = append(s.rec.Trials, beside)
+			}
+			if tt.profile {
+				beside.Role, beside.Calls = RoleProfiled, nil
+				beside.Profiles = []Profile{{Kind: ProfileCPU, Path: "profiles/c.pb.gz", Samples: 1e6}}
+				s.rec.Trials = append(s.rec.Trials, beside)
+				s.rec.profiles.read = map[string]*readProfile{"profiles/c.pb.gz": {stacks: &stacks.Profile{}, layers: layers}}
+			}
+			cells := Cells(s.rec)
+			b, _ := s.rec.BottleneckOf(cells, cells[0])
+			if b.Rule != tt.rule || !strings.Contains(b.Sentence, tt.says) {
+				t.Errorf("%s: %q, want %s with %q", b.Rule, b.Sentence, tt.rule, tt.says)
+			}
+			checkBottleneck(t, b)
+		})
+	}
+	// A profile of more user time than the row has is of something else.
+	s := serving(func(_ int, t *Trial) { ticked(t, 0.30); t.Wire = &Wire{BodyBytes: 13} }, nil)
+	if cost := (&LayerCost{Attribution: *layers}); s.likeSplit(cost) {
+		t.Error("30 % of user time are like 12 %")
 	}
 }

@@ -98,7 +98,23 @@ func (s *scene) besides() string {
 	if s.layers == nil {
 		return ""
 	}
-	return fmt.Sprintf("; TCP, which all must pay, has %s", inPercent(s.share(tcpLayers...)))
+	return fmt.Sprintf("; TCP, which all must pay, has %s", inPercent(s.share(tcpLayers...))) + s.profiledIn()
+}
+
+// profiledIn says of which case a profile is that is not the row's own.
+func (s *scene) profiledIn() string {
+	if s.layersIn == "" {
+		return ""
+	}
+	return " (profiled in " + s.layersIn + ")"
+}
+
+// countedIn says of which case counts of system calls are that are not the row's own.
+func (s *scene) countedIn() string {
+	if s.callsIn == "" {
+		return ""
+	}
+	return " (counted in " + s.callsIn + ")"
 }
 
 // ledgerSeen is what a request costs and counts.
@@ -156,7 +172,7 @@ func epollStandsOut(s *scene) (string, []string) {
 		text += fmt.Sprintf(": %s of its CPU time", inPercent(share))
 	}
 	if registered >= RegisterEach {
-		text += fmt.Sprintf(": interest is registered anew for each request, %s epoll_ctl", formatRate(s.called("epoll_ctl", "epoll_ctl_old")))
+		text += fmt.Sprintf(": interest is registered anew for each request, %s epoll_ctl%s", formatRate(s.called("epoll_ctl", "epoll_ctl_old")), s.countedIn())
 	} else if waits := s.called("epoll_wait", "epoll_pwait", "epoll_pwait2"); waits >= callShown {
 		text += fmt.Sprintf(", %s waits a request", formatRate(waits))
 	}
@@ -199,9 +215,9 @@ func readsFindNothing(s *scene) (string, []string) {
 	if rule != "" || reads < ReadsEach || s.depth() > 1 || !ok || in > SmallBody || known && anew >= ConnectShare {
 		return "", nil
 	}
-	text := fmt.Sprintf("reads that find nothing: %s reads a request, of which one has it", formatRate(reads))
+	text := fmt.Sprintf("reads that find nothing: %s reads a request%s, of which one has it", formatRate(reads), s.countedIn())
 	if s.layers != nil {
-		text += fmt.Sprintf("; reading has %s of its CPU time, and TCP with it %s", inPercent(s.share(stacks.SocketRead)), inPercent(s.share(tcpLayers...)))
+		text += fmt.Sprintf("; reading has %s of its CPU time, and TCP with it %s", inPercent(s.share(stacks.SocketRead)), inPercent(s.share(tcpLayers...))) + s.profiledIn()
 	}
 	return text, s.ledgerSeen()
 }
@@ -240,7 +256,7 @@ func tcpHasMost(s *scene) (string, []string) {
 	if user > 0 {
 		text += ", user code " + inPercent(user)
 	}
-	return text, s.ledgerSeen()
+	return text + s.profiledIn(), s.ledgerSeen()
 }
 
 func setupStandsOut(s *scene) (string, []string) {
@@ -255,7 +271,7 @@ func nothingStandsOut(s *scene) (string, []string) {
 	if s.layers == nil {
 		return "", nil
 	}
-	return "many small things, of which none stands out: " + s.layerWords(stacks.Layers), s.ledgerSeen()
+	return "many small things, of which none stands out: " + s.layerWords(stacks.Layers) + s.profiledIn(), s.ledgerSeen()
 }
 
 func kernelHasMost(s *scene) (string, []string) {

@@ -97,7 +97,7 @@ func latencyIsUnlikely(s *scene) (string, []string) {
 	if !ok || were <= can {
 		return "", nil
 	}
-	return fmt.Sprintf("its latencies are not those of its requests: they would take %s in flight (%s), and its connections hold %s", formatCount(were), law, formatCount(can)), s.seen()
+	return fmt.Sprintf("its figures contradict each other: such latencies would take %s requests in flight (%s), and its connections hold %s", formatCount(were), law, formatCount(can)), s.seen()
 }
 
 func itLostAnswers(s *scene) (string, []string) {

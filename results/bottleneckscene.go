@@ -3,7 +3,7 @@ package results
 import (
 	"cmp"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -22,13 +22,65 @@ type scene struct {
 	layers  *LayerCost // nil without a profile
 	lack    string     // why there is none
 	calls   map[string]float64
+
+	layersIn, callsIn string // where these are of another case with the same exchange: which; else empty
 }
 
 func newScene(rec *Record, cells []*Cell, c *Cell, v Verdict) *scene {
 	s := &scene{rec: rec, cells: cells, cell: c, verdict: v}
 	s.layers, s.lack = rec.LayersOf(c)
 	s.look()
+	s.borrow()
 	return s
+}
+
+// LikeSplit is how far the part of user time in a row may lie from that in another case's profile for the profile to speak for
+// both.
+const LikeSplit = 0.10
+
+// borrow takes profile and system calls of another case of the run, where this has none and the target does the same there: the
+// same answer, byte by byte of its head, on connections that are kept or not as here, as many requests deep. It is said wherever
+// they are named.
+func (s *scene) borrow() {
+	for i := range s.rec.Trials {
+		t := &s.rec.Trials[i]
+		if t.Target != s.cell.Target || t.Load == nil || t.Error != "" || !s.sameExchange(t) {
+			continue
+		}
+		where := strings.TrimSpace(t.Scenario + " " + t.Case)
+		if t.Role == RoleObserved && len(s.calls) == 0 && len(t.Calls) > 0 {
+			s.calls, s.callsIn = callMedians(t.Target, t.Scenario, t.Case, s.cells), where
+		}
+		if t.Role == RoleProfiled && s.layers == nil {
+			cost, _ := s.rec.LayersOf(&Cell{Key: Key{Scenario: t.Scenario, Case: t.Case, Target: t.Target}, Trials: s.cell.Trials})
+			if cost != nil && s.likeSplit(cost) {
+				s.layers, s.layersIn = cost, where
+			}
+		}
+	}
+}
+
+// sameExchange reports whether a trial of another case exchanges the same as this row's.
+func (s *scene) sameExchange(t *Trial) bool {
+	own := s.typical
+	return own != nil && own.Wire != nil && t.Wire != nil && *own.Wire == *t.Wire && own.Load.Reconnect == t.Load.Reconnect &&
+		max(own.Load.Depth, 1) == max(t.Load.Depth, 1) && (t.Scenario != own.Scenario || t.Case != own.Case)
+}
+
+// likeSplit reports whether the row's own user time is as large a part as in the profile.
+func (s *scene) likeSplit(cost *LayerCost) bool {
+	user, ok := s.median(ServerUser)
+	system, also := s.median(ServerSystem)
+	if !ok || !also || user+system <= 0 {
+		return false
+	}
+	var kernel float64
+	for _, l := range stacks.Layers {
+		if l.Kernel() {
+			kernel += cost.Share(l)
+		}
+	}
+	return math.Abs(system/(user+system)-kernel) <= LikeSplit
 }
 
 // look finds the trials that stand for the cell, and its system calls.
@@ -62,7 +114,12 @@ func (s *scene) look() {
 
 // lacks says why the row has no profile, where a profile would say more of it.
 func (s *scene) lacks() string {
-	if s.layers != nil || !s.verdict.Sound() || s.verdict.Kind == RateBound {
+	switch {
+	case !s.verdict.Sound() || s.verdict.Kind == RateBound:
+		return ""
+	case s.layersIn != "":
+		return "no profile of its own: " + s.lack
+	case s.layers != nil:
 		return ""
 	}
 	return "no profile: " + s.lack
@@ -122,167 +179,6 @@ func (s *scene) share(layers ...stacks.Layer) (sum float64) {
 	return sum
 }
 
-// Evidence: each is a list of none or some, so that it can be joined.
-
-// busySeen says who was how busy.
-func (s *scene) busySeen() []string { return some(s.cell.busyWords("")) }
-
-// costSeen is what a request costs, and in which mode.
-func (s *scene) costSeen() []string {
-	cpu, ok := s.median(ServerCPU)
-	if !ok {
-		return nil
-	}
-	text := formatTime(cpu) + " of CPU a request"
-	user, okUser := s.median(ServerUser)
-	system, okSystem := s.median(ServerSystem)
-	if okUser && okSystem {
-		text += fmt.Sprintf(" (user %s, system %s)", formatTime(user), formatTime(system))
-	}
-	return []string{text}
-}
-
-// generatorSeen is what a request costs the generator.
-func (s *scene) generatorSeen() []string {
-	if cpu, ok := s.median(ClientCPU); ok {
-		return []string{formatTime(cpu) + " of the generator's CPU a request"}
-	}
-	return nil
-}
-
-// callsSeen names the system calls of a request.
-func (s *scene) callsSeen() []string {
-	if words := s.callWords(); words != "" {
-		return []string{words + " a request"}
-	}
-	return nil
-}
-
-const (
-	callShown  = 0.01 // a request: what is called less often is not named
-	callsShown = 6    // names at most
-)
-
-// callWords are the system calls of a request, most first: "2.03 system calls (recvfrom 1.00, sendto 1.00, epoll_pwait 0.02)".
-func (s *scene) callWords() string {
-	names := slices.SortedFunc(maps.Keys(s.calls), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.calls[b], s.calls[a]), cmp.Compare(a, b))
-	})
-	var sum float64
-	var words []string
-	for _, name := range names {
-		sum += s.calls[name]
-		if s.calls[name] >= callShown && len(words) < callsShown {
-			words = append(words, name+" "+formatRate(s.calls[name]))
-		}
-	}
-	if sum == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s system calls (%s)", formatRate(sum), strings.Join(words, ", "))
-}
-
-// called is how often a request makes one of the calls.
-func (s *scene) called(names ...string) (sum float64) {
-	for _, name := range names {
-		sum += s.calls[name]
-	}
-	return sum
-}
-
-const (
-	layersShown = 4    // names at most
-	OtherShare  = 0.05 // of its CPU time: if the rules of the layers do not know as much, evidence says so
-)
-
-// layersSeen names the layers that have most.
-func (s *scene) layersSeen() []string {
-	if s.layers == nil {
-		return nil
-	}
-	seen := []string{"of its CPU time: " + s.layerWords(stacks.Layers)}
-	if other := s.share(stacks.Other); other > OtherShare {
-		seen = append(seen, inPercent(other)+" is in functions that no rule of the layers knows")
-	}
-	return seen
-}
-
-// switchesSeen are the context switches of a request, where there are any to speak of.
-func (s *scene) switchesSeen() []string {
-	v, ok := s.median(Voluntary)
-	w, also := s.median(Involuntary)
-	if !ok || !also || v+w < callShown {
-		return nil
-	}
-	return []string{fmt.Sprintf("context switches a request: %s voluntary, %s not", countText(v), countText(w))}
-}
-
-// allocSeen is what a request allocates.
-func (s *scene) allocSeen() []string {
-	n, ok := s.median(Allocs)
-	bytes, also := s.median(AllocBytes)
-	if !ok || !also || n < callShown {
-		return nil
-	}
-	text := fmt.Sprintf("%s objects, %s B allocated a request", digits(n), digits(bytes))
-	if gcs, ok := s.median(GCs); ok && gcs > 0 {
-		text += fmt.Sprintf(", %s GC cycles a million", digits(1e6*gcs))
-	}
-	return []string{text}
-}
-
-// latencySeen are the percentiles that the row has.
-func (s *scene) latencySeen() []string {
-	var words []string
-	for _, f := range []Figure{P50, P99} {
-		if v, ok := s.median(f); ok {
-			words = append(words, f.Name+" "+formatTime(v))
-		}
-	}
-	return some(strings.Join(words, ", "))
-}
-
-// wakeSeen is how long a thread of the server waited for a CPU once it was woken.
-func (s *scene) wakeSeen() []string {
-	if l := s.runQueue(); l != nil && l.Count > 0 {
-		return []string{fmt.Sprintf("a thread that was woken ran %s later (p50), p99 %s", formatTime(float64(l.P50)), formatTime(float64(l.P99)))}
-	}
-	return nil
-}
-
-// runQueue is the latency of wake-ups in the profiled trial, nil without any.
-func (s *scene) runQueue() *Latency {
-	for i := range s.rec.Trials {
-		t := &s.rec.Trials[i]
-		if t.Role == RoleProfiled && t.Scenario == s.cell.Scenario && t.Case == s.cell.Case && t.Target == s.cell.Target && t.Error == "" && t.RunQueue != nil {
-			return t.RunQueue
-		}
-	}
-	return nil
-}
-
-// limitSeen holds the row against the target that does less than all others, where the same table has one.
-func (s *scene) limitSeen() []string {
-	for _, t := range s.rec.Run.Targets {
-		if !t.Limit || t.Name == s.cell.Target {
-			continue
-		}
-		for _, c := range s.cells {
-			if c.Target != t.Name || c.Role != RoleRanked || !c.sameTable(s.cell.Key) {
-				continue
-			}
-			f := ServerCPU
-			if s.cell.Placement == PlacementOne {
-				f = CPUShare
-			}
-			if e, ok := Ratio(s.cell, c, f); ok {
-				return []string{fmt.Sprintf("%s ÷ that of %s, the limit: %s", f.Name, t.Name, formatRatio(e, e.Side(1) != 0))}
-			}
-		}
-	}
-	return nil
-}
-
 // sibling is a sound cell of the same target with the same placement in a closed loop that is like wants, of the same scenario
 // if there is one; nil where there is none.
 func (s *scene) sibling(like func(*scene) bool) *scene {
@@ -307,12 +203,7 @@ func (s *scene) sibling(like func(*scene) bool) *scene {
 }
 
 // question names the scenario of a scene, and its case.
-func (s *scene) question() string {
-	if s.cell.Case == "" {
-		return s.cell.Scenario
-	}
-	return s.cell.Scenario + " " + s.cell.Case
-}
+func (s *scene) question() string { return strings.TrimSpace(s.cell.Scenario + " " + s.cell.Case) }
 
 func some(text string) []string {
 	if text == "" {
