@@ -43,6 +43,9 @@ func HTML(rec *Record) ([]Section, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range Steps(rec) {
+		files[s.File] = []byte{} // is linked: it stands beside the report, and a page that runs scripts draws its own
+	}
 	d := newDocument(rec, files)
 	found, head := len(d.parts), &document{}
 	addTargets(d, &rec.Run)
@@ -195,8 +198,7 @@ func writeItems(b *strings.Builder, open string, items []string, end string) {
 	b.WriteString(end + "\n")
 }
 
-// writeLinkItems writes links to the files beside the report. A page alone has none of them: one that shows the same itself
-// leads there instead.
+// writeLinkItems writes links to the files beside the report.
 func writeLinkItems(b *strings.Builder, items []link) {
 	b.WriteString("<ul>\n")
 	for _, item := range items {

@@ -184,6 +184,20 @@ func TestBrowserFlameZooms(t *testing.T) {
 	}
 }
 
+// The step from one core to the next leads to the difference of their flame graphs, in the page itself.
+func TestBrowserStepsLeadToDifferences(t *testing.T) {
+	ctx := openedText(t, pageOf(t, madeOf(t, "sequential", "pool", "epoll")), 1200, 900)
+	const link = `[...document.querySelectorAll("a")].find(a => a.getAttribute("href") === "flame/diff-connections-connections_50-pool-epoll.svg")`
+	if !value[bool](t, ctx, link+` !== undefined`) {
+		t.Fatal("no step is linked")
+	}
+	run(t, ctx, chromedp.Click(chromedp.JSPath(link)))
+	until(t, ctx, `[...document.querySelectorAll("figure.flame")].some(f => f.dataset.target === "epoll" && f.querySelector("[aria-label='hold against']")?.value === "pool" && f.contains(document.activeElement))`)
+	if at := value[string](t, ctx, `location.pathname`); !strings.HasSuffix(at, ".html") {
+		t.Errorf("left the page for %s", at)
+	}
+}
+
 const overflow = `document.scrollingElement.scrollWidth - innerWidth`
 
 func TestBrowserOnAPhone(t *testing.T) {

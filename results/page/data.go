@@ -14,6 +14,16 @@ type Data struct {
 	Layers  []Layer      `json:"layers"`  // in the order in which a request meets them
 	Cells   []Cell       `json:"cells"`   // ranked ones, in the order of the record
 	Flames  []FlameGraph `json:"flames,omitempty"`
+	Steps   []Step       `json:"steps,omitempty"`
+}
+
+// Step is a link to a file beside the report that the page leads to a flame graph of its own: that of To, held against From.
+type Step struct {
+	File     string `json:"file"`
+	Scenario string `json:"scenario"`
+	Case     string `json:"case,omitempty"`
+	From     string `json:"from"`
+	To       string `json:"to"`
 }
 
 // Target is one server.
@@ -89,6 +99,9 @@ func DataOf(rec *results.Record) *Data {
 		d.Layers = append(d.Layers, Layer{string(l), l.Kernel(), place, l.Colour()})
 	}
 	d.Flames = flamesOf(rec)
+	for _, s := range results.Steps(rec) {
+		d.Steps = append(d.Steps, Step{s.File, s.Scenario, s.Case, s.From, s.To})
+	}
 	return d
 }
 
@@ -125,7 +138,8 @@ func rangeOf(c *results.Cell, f results.Figure) *Range {
 	return &Range{rounded(e.Median), rounded(lo), rounded(hi)}
 }
 
-// courseOf is the course of the undisturbed trial whose throughput is nearest to the cell's median.
+// courseOf is the course of the trial whose throughput is nearest to the cell's median, one in which nothing else took the
+// CPU where there is any.
 func courseOf(c *results.Cell) *Course {
 	median, ok := c.Estimate(results.Throughput)
 	if !ok {
@@ -133,9 +147,9 @@ func courseOf(c *results.Cell) *Course {
 	}
 	var best *results.Trial
 	far := 0.0
-	for _, t := range c.Trials {
+	for _, t := range undisturbed(c) {
 		v, ok := results.Throughput.Of(t)
-		if !ok || results.Disturbed(t) || t.Load.Course == nil {
+		if !ok || t.Load.Course == nil {
 			continue
 		}
 		if d := max(v, median.Median) / min(v, median.Median); best == nil || d < far {

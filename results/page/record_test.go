@@ -22,6 +22,12 @@ const hostile = "<script>document.title='harmed'</script>\u2028'\"&</script><!--
 // three numbers of connections and in an open loop, with histograms, courses and profiles.
 func made(t testing.TB) *results.Record {
 	t.Helper()
+	return madeOf(t, "reactor", "nginx", hostile)
+}
+
+// madeOf is made with other names of the three targets, a core, a peer and a foreign server.
+func madeOf(t testing.TB, core, peer, foreign string) *results.Record {
+	t.Helper()
 	began := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	run := results.Run{
 		Started: began, Command: []string{"bin/corelab", "bench"}, Commit: "abc", Seed: 7,
@@ -32,9 +38,9 @@ func made(t testing.TB) *results.Record {
 			{Name: "churn", Question: "Which is " + hostile + "?"},
 		},
 		Targets: []results.Target{
-			{Name: "reactor", Kind: "core", Command: []string{"bin/coreserver", "--core", "reactor"}},
-			{Name: "nginx", Kind: "peer", Command: []string{"nginx", "-c", "nginx.conf"}, Config: "events {}\n</pre><script>"},
-			{Name: hostile, Kind: "foreign", Command: []string{hostile}},
+			{Name: core, Kind: "core", Command: []string{"bin/coreserver", "--core", core}},
+			{Name: peer, Kind: "peer", Command: []string{"nginx", "-c", "nginx.conf"}, Config: "events {}\n</pre><script>"},
+			{Name: foreign, Kind: "foreign", Command: []string{hostile}},
 		},
 	}
 	w, err := results.Create(t.TempDir(), "20261122-100000-bench", run)

@@ -7,6 +7,7 @@
 //   corelab.course(figure, cells, data)           figure.dataset.figure "throughput", "server" or "client"
 //   corelab.flame(figure, graphs, data)           see flame.js
 //   corelab.redraw()                  draws all again, in the colours that hold now
+//   corelab.drawNow(figure)           draws one, in sight or not
 //   corelab.drawAll()                 draws what was not in sight yet, for paper
 //   corelab.sortable(table)           see page.js
 //
@@ -347,6 +348,7 @@
     }
   };
   const forget = () => { for (const f of drawn.keys()) if (!f.isConnected) { drawn.delete(f); waiting.delete(f); } };
+  corelab.drawNow = function (figure) { if (drawn.has(figure)) paint(figure); };
   corelab.redraw = function () {
     forget();
     for (const [figure, again] of drawn) if (!waiting.has(figure)) again();

@@ -1,6 +1,7 @@
 // Flame graphs from trees of frames (FlameGraph in flame.go): the root is at the top, and a frame as wide as its part of the
 // time. A click, or Enter, zooms; Escape shows all again; the arrows walk through the tree.
 //
+//   corelab.hold(figure, kind, target)      draws a figure again: that kind of profile, held against another target
 //   corelab.flame(figure, graphs, data)   graphs: of one target, one a kind; data: of the record, for its layers and
 //                                        the graphs to hold against
 (function () {
@@ -36,6 +37,11 @@
       if (!within) shares.set(n.name, (shares.get(n.name) || 0) + n.frame.v / graph.root.v);
     }
     return shares;
+  };
+
+  corelab.hold = function (figure, kind, target) {
+    figure.flameState = { kind, search: "", against: target, zoom: null };
+    corelab.drawNow(figure);
   };
 
   corelab.flame = function (figure, graphs, data) {

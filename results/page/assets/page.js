@@ -61,8 +61,25 @@
   corelab.start = function (node, data) {
     for (const table of node.querySelectorAll("table.grid")) corelab.sortable(table);
     for (const button of node.querySelectorAll("button.why")) corelab.opens(button);
-    if (data) corelab.draw(node, data);
+    if (!data) return;
+    corelab.draw(node, data);
+    for (const step of data.steps || [])
+      for (const link of node.querySelectorAll("a[href]"))
+        if (link.getAttribute("href") === step.file) leads(link, step);
   };
+
+  // leads lets a link to the file of a difference show that difference in the page.
+  function leads(link, step) {
+    const figure = [...document.querySelectorAll("figure.flame")].find(f =>
+      f.dataset.scenario === step.scenario && f.dataset.case === (step.case || "") && f.dataset.target === step.to);
+    if (!figure) return;
+    link.addEventListener("click", e => {
+      e.preventDefault();
+      corelab.hold(figure, "cpu", step.from);
+      figure.scrollIntoView();
+      figure.querySelector(".frame")?.focus({ preventScroll: true });
+    });
+  }
 
   const paper = matchMedia("print"), dark = matchMedia("(prefers-color-scheme: dark)");
   addEventListener("beforeprint", () => { corelab.drawAll(); corelab.redraw(); });
