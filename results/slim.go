@@ -6,7 +6,7 @@ import (
 )
 
 // WriteSlim writes rec as run.jsonl has it, without what makes it large and no table needs: the histograms of closed loops,
-// and those of an open loop's service time. What the histograms say in quantiles stays.
+// of an open loop's service time and of run queues. What the histograms say in quantiles stays.
 func WriteSlim(w io.Writer, rec *Record) error {
 	lines := make([]any, 0, len(rec.Trials)+len(rec.Parts)+2)
 	lines = append(lines, rec.Run)
@@ -23,6 +23,7 @@ func WriteSlim(w io.Writer, rec *Record) error {
 			}
 			t.Load = &l
 		}
+		t.RunQueue = withoutHDR(t.RunQueue)
 		lines = append(lines, t)
 	}
 	for _, p := range parts {
