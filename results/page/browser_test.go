@@ -285,5 +285,8 @@ func TestBrowserWithoutScripts(t *testing.T) {
 			t.Errorf("without scripts the page lacks %q", want)
 		}
 	}
+	if n := value[float64](t, ctx, `Math.max(...[...document.querySelectorAll("figure")].map(f => f.getBoundingClientRect().height))`); n > 200 {
+		t.Errorf("what is not drawn takes %.0f pixels", n)
+	}
 	browsertest.Screenshot(t, ctx, "page-without-scripts")
 }

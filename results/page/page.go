@@ -189,11 +189,27 @@ func (w *writer) head() error {
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"", policy(), "\">\n",
 		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>", title, "</title>\n<style>", Styles(), "</style>\n")
 	w.script(Early())
-	w.text("</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the results</a>\n<div class=\"page\">\n<header>\n<h1>", title, "</h1>\n",
+	w.text("</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the results</a>\n<div class=\"page\">\n<header>\n<h1>", title, "</h1>\n<p>", escaped(w.where()), "</p>\n",
 		"<div class=\"controls\"><button type=\"button\" id=\"theme\">Theme</button>",
 		"<button type=\"button\" id=\"expand\" aria-pressed=\"false\">All about each row</button></div>\n",
 		"<noscript><p>The tables and texts are whole. Charts and flame graphs are drawn by JavaScript, which is off here.</p></noscript>\n</header>\n")
 	return nil
+}
+
+// where is on what the run was made, in a line.
+func (w *writer) where() string {
+	h := &w.rec.Run.Host
+	parts := []string{w.rec.Run.Started.UTC().Format("2 January 2006, 15:04 UTC")}
+	if h.CPU != "" {
+		parts = append(parts, fmt.Sprintf("%s, %d CPUs", h.CPU, h.CPUs))
+	}
+	if h.Virtual != "" {
+		parts = append(parts, "a virtual machine")
+	}
+	if h.Kernel != "" {
+		parts = append(parts, "kernel "+h.Kernel)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // flamesID is the section of the flame graphs.
