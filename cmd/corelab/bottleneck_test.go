@@ -89,7 +89,7 @@ func provocations(split runner.Placement) map[string]provocation {
 			rule: "system-calls", says: "getppid 30.0"},
 		"an event loop that registers anew": {live: at("evio", runner.One, "/plaintext", closed(16), hello), role: results.RoleObserved, take: 200 * time.Millisecond,
 			rule: "epoll", says: "registered anew for each request"},
-		"a goroutine that reads until there is nothing": {live: at("goroutine", runner.One, "/plaintext", closed(16), hello), role: results.RoleObserved, take: 200 * time.Millisecond,
+		"a goroutine that reads until there is nothing": {live: at("goroutine", runner.One, "/plaintext", closed(64), hello), duration: time.Second, role: results.RoleObserved, take: 300 * time.Millisecond,
 			rule: "empty-reads", says: "reads a request, of which one has it"},
 		"a handler that does nothing, and a profile": {live: at("reactor", runner.One, "/plaintext", closed(16), hello), role: results.RoleProfiled, take: 500 * time.Millisecond,
 			rule: "kernel-tcp", says: "in TCP"},
