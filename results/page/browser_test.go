@@ -290,3 +290,34 @@ func TestBrowserWithoutScripts(t *testing.T) {
 	}
 	browsertest.Screenshot(t, ctx, "page-without-scripts")
 }
+
+// contrasts are the texts that stand out too little from what is behind them: less than 4.5 to 1, by WCAG's level AA.
+const contrasts = `(() => {
+	const parse = c => { const [r, g, b, a = 1] = c.match(/[\d.]+/g).map(Number); return { rgb: [r, g, b], a }; };
+	const light = rgb => { const [r, g, b] = rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
+	const found = new Set();
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	let seen = 0;
+	while (walk.nextNode()) {
+		const e = walk.currentNode.parentElement;
+		if (!walk.currentNode.textContent.trim() || !e.getClientRects().length || e.closest("svg, script, .unseen, .tip")) continue;
+		seen++;
+		const a = light(parse(getComputedStyle(e).color).rgb), b = light(behind(e));
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) found.add(e.tagName + "." + e.className + " " + ratio.toFixed(2) + ": " + e.textContent.slice(0, 30));
+	}
+	if (seen < 100) found.add("only " + seen + " texts were looked at");
+	return [...found].slice(0, 10);
+})()`
+
+func TestBrowserContrast(t *testing.T) {
+	text := pageOf(t, made(t))
+	for _, scheme := range []string{"light", "dark"} {
+		ctx := openedText(t, text, 1200, 900, browsertest.Scheme(scheme))
+		script(t, ctx, `corelab.drawAll(); document.getElementById("expand").click()`)
+		for _, found := range value[[]string](t, ctx, contrasts) {
+			t.Errorf("%s: %s", scheme, found)
+		}
+	}
+}
