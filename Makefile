@@ -49,6 +49,8 @@ AS  ?= bench
 publish: build
 	mkdir -p results/reference/$(AS)
 	bin/corelab report $(RUN) --format slim > results/reference/$(AS)/run.jsonl
+	rm -rf results/reference/$(AS)/profiles results/reference/$(AS)/flame
+	if [ -d $(RUN)/profiles ]; then cp -R $(RUN)/profiles results/reference/$(AS)/; fi
 	$(MAKE) readme
 
 # The README's table and pictures come from results/reference/.
