@@ -43,9 +43,9 @@ type conn struct {
 	written  chan struct{} // closed when the writer has ended
 	stop     func() bool
 
-	mu    sync.Mutex
+	mu   sync.Mutex
 	said []Line
-	kept  map[string]int // bytes by side
+	kept map[string]int // bytes by side
 }
 
 // write is something that the writer does.

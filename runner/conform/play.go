@@ -352,8 +352,6 @@ func (t *talk) closed() error {
 	return nil
 }
 
-
-
 // told holds the end of the connection to what the last answer said of it.
 func (t *talk) told() {
 	if t.last == nil || t.fin {

@@ -52,6 +52,9 @@ func newReport(s *Server, cases []Case, outcomes []*outcome) *Report {
 	var seconds []Check
 	for i := range cases {
 		c, o := &cases[i], outcomes[i]
+		if o == nil {
+			o = new(outcome)
+		}
 		check := Check{ID: c.ID, Category: c.Category, Section: c.Section, Level: c.Level, Why: c.Why}
 		check.settle(o.err, c.expected(), o.lines)
 		r.Checks = append(r.Checks, check)
@@ -106,6 +109,9 @@ func judgeRules(cases []Case, outcomes []*outcome) []Check {
 		looked, broken := 0, 0
 		var examples []string
 		for j, o := range outcomes {
+			if o == nil {
+				continue
+			}
 			f := o.rules[i]
 			looked, broken = looked+f.looked, broken+f.broken
 			if f.broken > 0 && len(examples) < maxExamples {

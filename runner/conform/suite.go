@@ -44,7 +44,9 @@ func (s *Server) post() string {
 }
 
 // ordinary is the request that every server answers.
-func (s *Server) ordinary() string { return "GET " + s.Path + " HTTP/1.1\r\nHost: " + s.host() + "\r\n\r\n" }
+func (s *Server) ordinary() string {
+	return "GET " + s.Path + " HTTP/1.1\r\nHost: " + s.host() + "\r\n\r\n"
+}
 
 // lacks returns why the case says nothing about the server, or "".
 func (s *Server) lacks(c *Case) string {
