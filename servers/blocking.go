@@ -26,7 +26,12 @@ type blocking struct {
 	addr     netip.AddrPort
 	threads  []*thread
 	draining atomic.Bool
+	lastAt   atomic.Int64 // while draining: the end of lastGrace
 	cut      atomic.Bool
+
+	queuedAll chan struct{} // closed when queued has all that waited in the backlog when the drain began
+	queuedMu  sync.Mutex
+	queued    []int // descriptors, for the threads that become free
 }
 
 func newBlocking(cfg Config, h *httpcore.Handler, n int) (*blocking, error) {
@@ -34,7 +39,7 @@ func newBlocking(cfg Config, h *httpcore.Handler, n int) (*blocking, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &blocking{cfg: cfg, listener: fd}
+	s := &blocking{cfg: cfg, listener: fd, queuedAll: make(chan struct{})}
 	if s.addr, err = localAddr(fd); err != nil {
 		s.close()
 		return nil, err
@@ -62,6 +67,9 @@ func (s *blocking) Stats() []WorkerStats {
 
 func (s *blocking) close() {
 	closeNow(s.listener)
+	for _, fd := range s.queued { // where no thread was left to take them
+		closeNow(fd)
+	}
 	for _, t := range s.threads {
 		t.close()
 	}
@@ -84,8 +92,9 @@ func (s *blocking) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	s.lastAt.Store(monotonic() + int64(min(lastGrace, s.cfg.Grace)))
 	s.draining.Store(true)
-	unix.Shutdown(s.listener, unix.SHUT_RDWR) // ends every accept that blocks, with EINVAL
+	s.takeQueued()
 	s.wake()
 	grace := time.AfterFunc(s.cfg.Grace, func() {
 		s.cut.Store(true)
@@ -94,6 +103,28 @@ func (s *blocking) Serve(ctx context.Context) error {
 	defer grace.Stop()
 	threads.Wait()
 	return err
+}
+
+// takeQueued ends accepting. Shutting the listener down resets what waits in its backlog: it is taken before, as far as
+// there are files.
+func (s *blocking) takeQueued() {
+	defer close(s.queuedAll)
+	if unix.SetNonblock(s.listener, true) == nil { // of an accept that blocks already it changes nothing
+		acceptQueued(s.listener, func(fd int) { s.queued = append(s.queued, fd) })
+	}
+	unix.Shutdown(s.listener, unix.SHUT_RDWR) // ends every accept that blocks, with EINVAL
+}
+
+// nextQueued returns the next of what takeQueued took, once it has.
+func (s *blocking) nextQueued() (fd int, found bool) {
+	<-s.queuedAll
+	s.queuedMu.Lock()
+	defer s.queuedMu.Unlock()
+	if len(s.queued) == 0 {
+		return -1, false
+	}
+	fd, s.queued = s.queued[0], s.queued[1:]
+	return fd, true
 }
 
 func (s *blocking) wake() {
@@ -176,12 +207,15 @@ func (t *thread) run() error {
 			return fmt.Errorf("accept on %v: %w", t.server.addr, errno)
 		}
 	}
+	for fd, found := t.server.nextQueued(); found; fd, found = t.server.nextQueued() {
+		t.serve(fd)
+	}
 	return nil
 }
 
 // serve serves the connection fd to its end.
 func (t *thread) serve(fd int) {
-	t.fd, t.shut, t.fed, t.drained = fd, false, false, false
+	t.fd, t.shut, t.parting = fd, false, parting{}
 	t.look()
 	t.tally.accepted++
 	t.tally.open++
@@ -214,7 +248,7 @@ func (t *thread) converse() error {
 		}
 		t.tally.publish(&t.env.Count)
 		if t.server.draining.Load() {
-			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.cfg.Grace, t.fd); over {
+			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.lastAt.Load(), t.fd); over {
 				return err
 			}
 		}
@@ -281,7 +315,6 @@ func (t *thread) read() error {
 	case n == 0:
 		t.conn.End()
 	default:
-		t.fed = true
 		t.conn.Feed(t.buf[:n], t.now)
 	}
 	return nil

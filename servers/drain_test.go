@@ -127,7 +127,61 @@ func TestDrainAnswer(t *testing.T) {
 	}, servers.Draining)
 }
 
-// TestDrainIdle ends the context while connections are idle: they are closed at once, without a word.
+// TestDrainBacklog ends the context while requests wait unaccepted, more than a pool has threads: they are answered,
+// and who asks nothing is closed.
+func TestDrainBacklog(t *testing.T) {
+	t.Parallel()
+	for _, core := range cores() {
+		t.Run(core.Name, func(t *testing.T) {
+			t.Parallel()
+			srv, err := core.New(servers.Config{Workers: 2, Threads: 2, Grace: patience}.Filled(), newService(t, testLimits).Handler)
+			if err != nil {
+				t.Fatal(err)
+			}
+			on(t, core, func() error { return drainBacklog(srv) }, servers.Backlog)
+		})
+	}
+}
+
+func drainBacklog(srv servers.Server) error {
+	var ask, say []*client
+	defer func() {
+		for _, c := range append(ask, say...) {
+			c.Close()
+		}
+	}()
+	for range 10 {
+		c, err := dial(srv.Addr())
+		if err != nil {
+			return err
+		}
+		ask = append(ask, c)
+		if err := c.send(get); err != nil {
+			return err
+		}
+		if c, err = dial(srv.Addr()); err != nil {
+			return err
+		}
+		say = append(say, c)
+	}
+	done := make(chan error, 1)
+	go func() { done <- endAtOnce(srv) }()
+	var failed error
+	for _, c := range ask {
+		a, err := c.answer("")
+		if err == nil {
+			err = want{status: 200, body: "Hello, World!"}.check(a)
+		}
+		failed = errors.Join(failed, err)
+		c.Close() // or the server lingers
+	}
+	for _, c := range say {
+		failed = errors.Join(failed, c.end())
+	}
+	return errors.Join(failed, <-done)
+}
+
+// TestDrainIdle ends the context while connections are idle: they are closed soon, without a word.
 func TestDrainIdle(t *testing.T) {
 	each(t, testLimits, servers.Config{Grace: patience}, func(r *running) error {
 		c, err := dial(r.Addr())

@@ -43,15 +43,16 @@ type roamers struct {
 	workers  []*roamWorker
 
 	// Of the loop alone.
-	conns   []*roamConn // by descriptor, the last one that had it
-	gen     int32
-	freshAt int64 // while draining: when connections without a request are closed; 0 when that was done
-	cutAt   int64 // while draining: the end of Grace
+	conns  []*roamConn // by descriptor, the last one that had it
+	gen    int32
+	lateAt int64 // while draining: the end of lastGrace; 0 when it was told
+	cutAt  int64 // while draining: the end of Grace
 
 	accepted atomic.Uint64
 	open     atomic.Int64
 	paused   atomic.Bool // accepting, for want of descriptors
 	stopping atomic.Bool
+	late     atomic.Bool // while draining: lastGrace is over
 
 	mu     sync.Mutex // guards what follows
 	wheel  wheel
@@ -161,7 +162,7 @@ func (s *roamers) until() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = s.wheel.next()
-	for _, t := range []int64{s.freshAt, s.cutAt} {
+	for _, t := range []int64{s.lateAt, s.cutAt} {
 		if t != 0 && (s.next == 0 || t < s.next) {
 			s.next = t
 		}
@@ -263,25 +264,18 @@ func (s *roamers) drain() bool {
 	now := s.poller.now
 	switch {
 	case s.listener >= 0:
-		for {
-			fd, errno := acceptNow(s.listener)
-			if errno == unix.EAGAIN || outOfFiles(errno) {
-				break
-			}
-			if errno == 0 {
-				s.adopt(fd)
-			}
-		}
+		acceptQueued(s.listener, s.adopt)
 		closeNow(s.listener)
 		s.listener = -1
-		s.freshAt, s.cutAt = now+int64(min(freshGrace, s.cfg.Grace)), now+int64(s.cfg.Grace)
+		s.lateAt, s.cutAt = now+int64(min(lastGrace, s.cfg.Grace)), now+int64(s.cfg.Grace)
 		s.tellAll(newsDrain)
 	case now >= s.cutAt:
 		s.cutAt = now + int64(time.Second) // again, should one have been passed over
 		s.tellAll(newsCut)
-	case s.freshAt != 0 && now >= s.freshAt:
-		s.freshAt = 0
-		s.tellAll(newsFresh)
+	case s.lateAt != 0 && now >= s.lateAt:
+		s.lateAt = 0
+		s.late.Store(true)
+		s.tellAll(newsLate)
 	}
 	return s.open.Load() == 0
 }

@@ -22,6 +22,7 @@ var evioCore = Core{
 	Lacks: []Lack{
 		{HalfClose, "loopRead closes the socket when a read returns 0, whatever is still to be answered"},
 		{Descriptor, "loopAccept hands any error of accept to its loop, which ends, and with it the server"},
+		{Backlog, "it cannot be told to stop accepting: while connections drain, new ones are closed unanswered"},
 		{Sendfile, "an event returns bytes, and evio copies them once more before it writes them"},
 		{Backpressure, "nothing stops a loop from reading a connection: beyond a bound of bytes that wait, it is closed"},
 		{Stalled, "loopRun writes what is left before it acts on Close, so that a client who takes nothing stays"},

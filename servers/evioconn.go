@@ -58,7 +58,6 @@ type evioConn struct {
 	timer   *time.Timer // of the deadline
 	armed   int64       // what timer is set to; 0 if it is not
 	retry   bool        // a wake is on its way, to send more
-	fed     bool        // bytes ever came
 	drained bool        // the Conn knows that the server stops
 	last    bool        // and closes when it is idle
 	over    bool        // evio was told to close
@@ -80,7 +79,6 @@ func (c *evioConn) turn(in []byte) ([]byte, evio.Action) {
 	}
 	c.stop()
 	if len(in) > 0 {
-		c.fed = true
 		c.receive(in)
 	}
 	l.out = l.out[:0]
@@ -211,7 +209,7 @@ func (c *evioConn) stop() {
 	}
 	c.drained = true
 	c.Drain()
-	c.After(min(freshGrace, c.server.cfg.Grace), func(int64) { c.last = true })
+	c.After(min(lastGrace, c.server.cfg.Grace), func(int64) { c.last = true })
 }
 
 // end gives back what the connection holds.

@@ -32,6 +32,7 @@ type goroutines struct {
 	listener *net.TCPListener
 	desks    sync.Pool // of *desk
 	draining atomic.Bool
+	lastAt   atomic.Int64 // while draining: the end of lastGrace
 	cut      atomic.Bool
 
 	accepted, requests, errors atomic.Uint64
@@ -99,11 +100,14 @@ func (s *goroutines) Serve(ctx context.Context) error {
 	case err = <-failed:
 		accepting = false
 	}
-	s.listener.Close()
-	if accepting {
-		<-failed // or a connection accepted just now would be missed below
-	}
+	s.lastAt.Store(monotonic() + int64(min(lastGrace, s.cfg.Grace)))
 	s.draining.Store(true)
+	if accepting {
+		s.listener.SetDeadline(past)
+		<-failed // or a connection accepted just now would be missed below
+		s.takeQueued()
+	}
+	s.listener.Close()
 	s.callAll()
 	grace := time.AfterFunc(s.cfg.Grace, func() {
 		s.cut.Store(true)
@@ -114,7 +118,7 @@ func (s *goroutines) Serve(ctx context.Context) error {
 	return err
 }
 
-// accept accepts until the listener is closed.
+// accept accepts until ctx ends.
 func (s *goroutines) accept(ctx context.Context) error {
 	for {
 		nc, err := s.listener.AcceptTCP()
@@ -133,6 +137,25 @@ func (s *goroutines) accept(ctx context.Context) error {
 			continue
 		}
 		return fmt.Errorf("accept: %w", err)
+	}
+}
+
+// takeQueued begins a talk on each connection that waits in the backlog: closing the listener would reset it. The
+// listener's deadline has passed, so that its own accept does not look there any more.
+func (s *goroutines) takeQueued() {
+	raw, err := s.listener.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(listener uintptr) { acceptQueued(int(listener), s.startQueued) })
+}
+
+// startQueued begins a talk on an accepted descriptor.
+func (s *goroutines) startQueued(fd int) {
+	file := os.NewFile(uintptr(fd), "")
+	defer file.Close() // what follows has a duplicate
+	if nc, err := net.FileConn(file); err == nil {
+		s.start(nc.(*net.TCPConn))
 	}
 }
 
@@ -273,7 +296,7 @@ func (t *talk) converse() error {
 			full = how == flushFull
 		}
 		if t.server.draining.Load() {
-			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.cfg.Grace, t.fd); over {
+			if over, err := t.stop(t, &t.conn, t.server.cut.Load(), t.server.lastAt.Load(), t.fd); over {
 				return err
 			}
 		}
@@ -403,7 +426,6 @@ func (t *talk) act(what purpose) error {
 	case t.got == 0:
 		t.conn.End()
 	default:
-		t.fed = true
 		t.conn.Feed(t.desk.buf[:t.got], t.now)
 	}
 	return nil

@@ -14,9 +14,10 @@ const (
 	acceptBurst = 64
 	// spareConns bounds the closed connections kept for new ones.
 	spareConns = 1024
-	// freshGrace is how long a draining loop waits for the first request of a connection that never sent one: the
-	// request may be on its way.
-	freshGrace = 100 * time.Millisecond
+	// lastGrace is how long a draining core waits for one more request of a connection that is idle, the first one where
+	// it never sent any: it may be on its way, and a close that it crosses would destroy it (RFC 9112 §9.6). Its answer says
+	// Connection: close.
+	lastGrace = 100 * time.Millisecond
 )
 
 // errStopped is why a connection is cut at the end of Config.Grace.
@@ -51,6 +52,7 @@ type loop struct {
 
 	resume   loopTimer // ends a pause in accepting
 	draining bool
+	late     bool // and lastGrace is over
 	stopped  bool // nothing is left to be done
 }
 

@@ -68,7 +68,7 @@ func (httpProtocol) abort(c *loopConn, err error) { c.Abort(err) }
 
 // after acts on the outcome of a turn with c.
 func (l *loop) after(c *loopConn, how outcome, err error) {
-	if l.draining {
+	if l.late {
 		how = c.last(how)
 	}
 	switch how {

@@ -65,23 +65,14 @@ func (l *loop) resumeAccept() {
 	}
 }
 
-// stop begins the drain: it takes what the kernel has accepted already, closes the listener, and every connection that is
-// idle; the others end with their present request. It is posted.
+// stop begins the drain: it takes what the kernel has accepted already, closes the listener, and has every connection end
+// with its present request, or the one more that comes within lastGrace. It is posted.
 func (l *loop) stop() {
 	if l.draining {
 		return
 	}
 	l.draining = true
-	// Closing a listener resets what is in its backlog; with SO_REUSEPORT the other listeners do not get it either.
-	for {
-		fd, errno := acceptNow(l.listener)
-		if errno == unix.EAGAIN || outOfFiles(errno) {
-			break
-		}
-		if errno == 0 {
-			l.adopt(fd)
-		}
-	}
+	acceptQueued(l.listener, l.adopt)
 	unix.Close(l.listener)
 	l.listener = -1
 	for _, c := range l.conns {
@@ -89,13 +80,10 @@ func (l *loop) stop() {
 			continue
 		}
 		l.speak.drain(c)
-		if c.fed && l.speak.spent(c) {
-			l.drop(c, nil)
-		} else {
-			l.queue(c)
-		}
+		l.queue(c)
 	}
-	l.After(min(freshGrace, l.grace), func(int64) {
+	l.After(min(lastGrace, l.grace), func(int64) {
+		l.late = true
 		for _, c := range l.conns {
 			if c != nil && l.speak.spent(c) {
 				l.drop(c, nil)

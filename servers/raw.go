@@ -97,7 +97,7 @@ func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 		written += n
 	}
 	switch {
-	case s.owed == 0 && (c.ended || l.draining && c.fed && !c.readable):
+	case s.owed == 0 && (c.ended || l.late && !c.readable):
 		l.drop(c, nil)
 	case c.readable && s.owed < cannedOwed:
 		l.queue(c)

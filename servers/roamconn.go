@@ -41,7 +41,7 @@ const (
 	newsTimer                  // the timer fired
 	newsAgain                  // the last turn left something to do
 	newsDrain                  // end after what you are doing
-	newsFresh                  // the time for a first request is over
+	newsLate                   // the time for one more request is over
 	newsCut                    // close now
 )
 
@@ -240,7 +240,7 @@ func (w *roamWorker) turn(c *roamConn, n news, events uint32) (outcome, error) {
 	if n&newsDrain != 0 {
 		c.Drain()
 	}
-	if n&newsFresh != 0 && c.spent() {
+	if n&newsLate != 0 && c.spent() {
 		return turnCloses, nil
 	}
 	if n&newsTimer != 0 {
@@ -250,7 +250,7 @@ func (w *roamWorker) turn(c *roamConn, n news, events uint32) (outcome, error) {
 		}
 	}
 	how, err := w.hands.turn(&c.stream, w.now)
-	if w.s.stopping.Load() {
+	if w.s.late.Load() {
 		how = c.last(how)
 	}
 	return how, err

@@ -64,6 +64,7 @@ const (
 	Timeouts     Feature = "timeouts"     // 408 and the other deadlines
 	Descriptor   Feature = "descriptors"  // running out of files stops neither old nor, later, new connections
 	Draining     Feature = "drain"        // requests in flight are finished after the context ends
+	Backlog      Feature = "backlog"      // requests that wait unaccepted when the context ends are answered
 	Sendfile     Feature = "sendfile"     // a file's bytes do not pass through user memory
 	Backpressure Feature = "backpressure" // a client that sends faster than a handler takes is not read, and slows down
 	Stalled      Feature = "stalled"      // a client that takes nothing of its answer is dropped in the end

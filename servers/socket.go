@@ -17,6 +17,9 @@ import (
 // acceptPause is how long a core that ran out of descriptors leaves the backlog alone, unless a connection closes before.
 const acceptPause = 50 * time.Millisecond
 
+// maxQueued bounds the connections that a draining core takes from the backlog: more than any has, fewer than for ever.
+const maxQueued = 64 << 10
+
 // maxIovecs bounds the segments that one sendmsg takes.
 const maxIovecs = 64
 
@@ -149,6 +152,21 @@ func acceptNow(fd int) (conn int, errno unix.Errno) {
 		if e != unix.EINTR {
 			return int(n), e
 		}
+	}
+}
+
+// acceptQueued hands out what waits in the backlog of a non-blocking listener, as far as there are files. A core does so
+// before it closes the listener, which resets what is left there; with SO_REUSEPORT the other listeners do not get it either.
+func acceptQueued(fd int, take func(conn int)) {
+	for range maxQueued {
+		conn, errno := acceptNow(fd)
+		switch {
+		case errno == 0:
+			take(conn)
+		case errno == unix.EAGAIN || outOfFiles(errno):
+			return
+		}
+		// Any other error is of the one connection, accept(2).
 	}
 }
 

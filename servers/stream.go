@@ -25,7 +25,6 @@ type stream struct {
 	blocked  bool // the socket was full: wait for EPOLLOUT
 	watching bool // EPOLLOUT is asked for
 	shut     bool // we have sent our FIN
-	fed      bool // bytes ever came
 }
 
 const (
@@ -36,7 +35,7 @@ const (
 // begin makes s ready for a new descriptor.
 func (s *stream) begin(fd int, gen int32) {
 	s.fd, s.gen = int32(fd), gen
-	s.readable, s.hangup, s.ended, s.blocked, s.watching, s.shut, s.fed = false, false, false, false, false, false, false
+	s.readable, s.hangup, s.ended, s.blocked, s.watching, s.shut = false, false, false, false, false, false
 }
 
 // note takes in an event. It returns false if the connection is dead: reset or timed out.
@@ -109,7 +108,6 @@ func (h *hands) receive(s *stream, room int) ([]byte, unix.Errno) {
 	default:
 		// A short read has emptied the socket: the next byte is a new edge. A FIN that came with the bytes is not.
 		s.readable = n == len(b) || s.hangup
-		s.fed = true
 	}
 	return b[:n], 0
 }
@@ -185,11 +183,11 @@ func (s *stream) spent() bool {
 	return n == 0 || errno != 0
 }
 
-// last turns the outcome of a turn into that of one in a drain: what has become idle closes. Its last reply may have
+// last turns the outcome of a turn into that of one late in a drain: what has become idle closes. Its last reply may have
 // promised otherwise, before the drain began.
 func (s *stream) last(how outcome) outcome {
 	switch {
-	case how != turnWaits || !s.fed || !s.Idle():
+	case how != turnWaits || !s.Idle():
 		return how
 	case s.spent():
 		return turnCloses
