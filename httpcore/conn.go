@@ -242,8 +242,12 @@ func (c *Conn) Pending(dst []Segment) []Segment { return c.out.pending(dst) }
 
 // Wrote tells c that the first n bytes of Pending went out. n may end inside a segment.
 func (c *Conn) Wrote(n int64) {
+	full := c.out.queued >= int64(c.env.Handler.Limits.Output)
 	if c.out.wrote(n, c.env.Buffers) {
 		c.x.lent = false
+	}
+	if full && c.phase == phaseBody && c.out.queued < int64(c.env.Handler.Limits.Output) {
+		c.body.excuse(c.loop.Now())
 	}
 	if c.out.queued > 0 {
 		c.out.at = c.loop.Now()

@@ -1,8 +1,12 @@
 package httpcore
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"io"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +227,40 @@ func TestPartialWrites(t *testing.T) {
 		m.end()
 	}
 	whole.end()
+}
+
+// TestMirror sends a body back while it comes, to a client that reads nothing for a time, and then goes on. While the
+// output is full the client is held to WriteIdle alone; once it is not, it has all the time for the body again.
+func TestMirror(t *testing.T) {
+	const output, half = 32 << 10, 40 << 10 // bytes; one Feed takes half
+	_, m := newTest(t, Limits{Output: output, BodyIdle: 5 * time.Second, BodyGrace: 5 * time.Second, BodyRate: 10 << 10, WriteIdle: 30 * time.Second})
+	body := strings.Repeat("0123456789abcdef", 6<<10)
+	m.stop = true
+	if !m.feed([]byte("POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body[:half])) || m.conn.Want() != Write {
+		t.Fatalf("wants %b of a client that reads nothing", m.conn.Want())
+	}
+	if d := m.deadline(); d != 1+30 {
+		t.Fatalf("the deadline is at %v s, want that of the reader", d)
+	}
+	m.time += int64(29 * time.Second)
+	m.conn.Pump(m.time)
+	m.stop = false
+	m.turn()
+	if got, want := m.deadline(), float64(m.time)/1e9+5; m.state() != "open" || got != want {
+		t.Fatalf("%s, and the deadline is at %v s, want %v s", m.state(), got, want)
+	}
+	m.time += int64(4 * time.Second)
+	m.feed([]byte(body[half:] + get("/")))
+	m.expect("open", "Hello, World!")
+	replies := strings.NewReader(m.written())
+	r, err := http.ReadResponse(bufio.NewReader(replies), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r.Body); err != nil || string(got) != body {
+		t.Errorf("%d bytes of %d came back, %v", len(got), len(body), err)
+	}
+	m.end()
 }
 
 func TestSinkPauses(t *testing.T) {

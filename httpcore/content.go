@@ -35,6 +35,16 @@ func (b *content) deadline(l *Limits) int64 {
 	return min(idle, rate)
 }
 
+// excuse moves the deadline by the time until now in which the content was not read because too much output was queued:
+// a client that is slow to take a reply is held to WriteIdle, not called slow to send.
+func (b *content) excuse(now int64) {
+	if b.paused {
+		return // Held.Resume does it
+	}
+	b.at += now - b.last
+	b.last = now
+}
+
 // begin acts on a whole head: it finds the route, decides where the content goes, and serves what needs none. view is
 // what follows the head.
 func (c *Conn) begin(view []byte) {
@@ -46,10 +56,6 @@ func (c *Conn) begin(view []byte) {
 	c.x.start()
 	*b = content{chunked: h.Chunked(), left: h.ContentLength(), max: l.Body, at: c.now, last: c.now}
 	c.phase = phaseBody
-	if h.Method() == MethodUnknown {
-		c.fail(errMethodUnknown)
-		return
-	}
 	b.expect = h.ExpectContinue() && (b.left > 0 || b.chunked) && len(view) == 0
 	c.discard = l.LingerRead
 	route := c.route()
@@ -79,7 +85,8 @@ func (c *Conn) begin(view []byte) {
 	c.settle()
 }
 
-// route finds the request's route, or answers what has none.
+// route finds the request's route, or answers what has none. A method that HTTP does not know is told so whatever the
+// path, RFC 9110 §9.1, but where a route takes any method: that one answers by itself.
 func (c *Conn) route() *Route {
 	h, router := &c.head, c.env.Handler.Router
 	if h.Asterisk() { // RFC 9110 §9.3.7: the server as a whole
@@ -94,6 +101,8 @@ func (c *Conn) route() *Route {
 	switch {
 	case m.Route != nil:
 		return m.Route
+	case h.Method() == MethodUnknown:
+		c.fail(errMethodUnknown)
 	case m.Allow == "":
 		c.x.Reply(plain(404, ""))
 	case h.Method() == MethodOptions:

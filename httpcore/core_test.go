@@ -207,6 +207,23 @@ func (r *testRoutes) End(x *Exchange) {
 
 func (r *testRoutes) Abort(err error) { r.aborted = append(r.aborted, err) }
 
+// mirror sends a body back while it comes.
+type mirror struct {
+	held    Held
+	in, out []byte
+	ended   bool
+}
+
+func (s *mirror) Piece(_ *Exchange, p []byte) { s.in = append(s.in, p...); s.held.More() }
+func (s *mirror) End(*Exchange)               { s.ended = true; s.held.More() }
+func (s *mirror) Abort(error)                 {}
+func (s *mirror) Close(error)                 {}
+
+func (s *mirror) Next(int) ([]byte, bool) {
+	s.in, s.out = s.out[:0], s.in
+	return s.out, s.ended
+}
+
 func (r *testRoutes) handler(t testing.TB, l Limits) *Handler {
 	var router Router
 	for _, route := range []Route{
@@ -250,6 +267,13 @@ func (r *testRoutes) handler(t testing.TB, l Limits) *Handler {
 		{Method: "GET", Pattern: "/drop", Serve: func(x *Exchange) { x.Drop() }},
 		{Method: "POST", Pattern: "/drop", Serve: func(x *Exchange) { x.Drop() }},
 		{Method: "POST", Pattern: "/dropsink", Stream: true, MaxBody: -1, Serve: func(x *Exchange) { x.Stream(r); x.Drop() }},
+		{Method: AnyMethod, Pattern: "/any", Serve: func(x *Exchange) { x.Reply(&Reply{Status: 405, Body: x.c.head.MethodName()}) }},
+		{Method: "PUT", Pattern: "/any", Serve: func(x *Exchange) { x.Reply(&Reply{Status: 204}) }},
+		{Method: "POST", Pattern: "/mirror", Stream: true, MaxBody: -1, Serve: func(x *Exchange) {
+			s := &mirror{held: x.Handle()}
+			x.Stream(s)
+			x.Reply(&Reply{Source: s})
+		}},
 		{Method: "GET", Pattern: "/close", Serve: func(x *Exchange) { x.Reply(&Reply{Close: true}) }},
 	} {
 		if err := router.Add(route); err != nil {

@@ -13,9 +13,14 @@ func NewHandler(r *Router, limits Limits, server string) *Handler {
 	return &Handler{Router: r, Limits: limits.Filled(), Server: server}
 }
 
+// AnyMethod is the Method of a route that is served every method for which its pattern has no other route: those that
+// HTTP does not know too, OPTIONS, and HEAD where there is no GET. It is in no Allow field. It is a token, and so could
+// be sent as a method; that one is unknown as well.
+const AnyMethod = "*"
+
 // Route is one method of one path pattern, and how its content is taken.
 type Route struct {
-	Method  string // a method name, as sent; a GET route answers HEAD too unless HEAD has its own
+	Method  string // a method name, as sent, or AnyMethod; a GET route answers HEAD too unless HEAD has its own
 	Pattern string // "/", "/users/:id", "/static/*path"
 
 	// Stream has Serve called at the head, before the body, which then goes to the Sink given to [Exchange.Stream].

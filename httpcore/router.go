@@ -170,15 +170,20 @@ func (n *node) pass(path []byte, i int) int {
 	return end
 }
 
-// route returns the route that answers method m. GET serves HEAD, RFC 9110 §9.3.2, unless that has its own.
+// route returns the route that answers method m. GET serves HEAD, RFC 9110 §9.3.2, unless that has its own; what is left
+// goes to the route of any method.
 func (t *target) route(m Method) *Route {
-	if r := t.own(m); r != nil || m != MethodHead {
-		return r
+	r := t.own(m)
+	if r == nil && m == MethodHead {
+		r = t.own(MethodGet)
 	}
-	return t.own(MethodGet)
+	if r == nil {
+		r = t.own(MethodUnknown)
+	}
+	return r
 }
 
-// own returns the route that was added for method m.
+// own returns the route that was added for method m; that of any method is kept under MethodUnknown.
 func (t *target) own(m Method) *Route {
 	for r := &t.first; r != nil; r = r.next {
 		if r.method == m {
@@ -195,7 +200,7 @@ func (r *Router) Allow() string { return r.methods.String() }
 // names both, and leaves the routes as they were.
 func (r *Router) Add(route Route) error {
 	m := methodOf([]byte(route.Method))
-	if m == MethodUnknown {
+	if m == MethodUnknown && route.Method != AnyMethod {
 		return fmt.Errorf("route %s: %q is no method that HTTP knows", routeName(&route), route.Method)
 	}
 	if m == MethodConnect {
@@ -391,7 +396,7 @@ func (t *target) methods() methodSet {
 	return set
 }
 
-// methodSet is a set of methods, a bit for each.
+// methodSet is a set of methods, a bit for each. That of MethodUnknown is not shown.
 type methodSet uint64
 
 // String returns the value of an Allow field: HEAD comes with GET, and OPTIONS is answered for every path.

@@ -105,6 +105,36 @@ func TestRouter(t *testing.T) {
 	}
 }
 
+// TestRouterAnyMethod: a route of any method takes what no other route of its pattern does, and nothing beside it.
+func TestRouterAnyMethod(t *testing.T) {
+	r := newRouter(t, "GET /a", "* /a", "* /b", "POST /b", "HEAD /b", "* /*rest", "PUT /c")
+	for _, c := range []struct{ method, path, want string }{
+		{"GET", "/a", "GET /a"},
+		{"HEAD", "/a", "GET /a"},
+		{"POST", "/a", "* /a"},
+		{"OPTIONS", "/a", "* /a"},
+		{"BREW", "/a", "* /a"},
+		{"*", "/a", "* /a"},
+		{"GET", "/b", "* /b"},
+		{"POST", "/b", "POST /b"},
+		{"HEAD", "/b", "HEAD /b"},
+		{"GET", "/", "* /*rest rest="},
+		{"BREW", "/x/y", "* /*rest rest=x/y"},
+		{"GET", "/c", "PUT, OPTIONS"}, // the path decides alone
+		{"BREW", "/c", "PUT, OPTIONS"},
+	} {
+		if got := lookup(r, c.method, c.path); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.method, c.path, got, c.want)
+		}
+	}
+	if got, want := r.Allow(), "GET, HEAD, POST, PUT, OPTIONS"; got != want {
+		t.Errorf("Allow: %q, want %q", got, want)
+	}
+	if err := r.Add(Route{Method: AnyMethod, Pattern: "/a"}); err == nil || err.Error() != "route * /a is there already as * /a" {
+		t.Errorf("a second route of any method: %v", err)
+	}
+}
+
 func TestParams(t *testing.T) {
 	r := newRouter(t, "GET /a/:x/*rest")
 	path := []byte("/a/1/")
