@@ -16,7 +16,8 @@ const (
 // measure, and overlapping ranges are a known attack.
 func parseRange(value []byte, size int64) (first, n int64, verdict rangeVerdict) {
 	const unit = "bytes="
-	if len(value) < len(unit) || !equalFold(value[:len(unit)-1], "bytes") || value[len(unit)-1] != '=' {
+	// A letter outside ASCII that folds to one of ours has two bytes or more, so that it does not fit.
+	if len(value) < len(unit) || !bytes.EqualFold(value[:len(unit)], []byte(unit)) {
 		return 0, 0, whole
 	}
 	spec := bytes.Trim(value[len(unit):], " \t")

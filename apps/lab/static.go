@@ -9,19 +9,23 @@ import (
 	"syscall"
 	"time"
 
+	"corelab/apps/precondition"
 	"corelab/httpcore"
 )
 
-var badPath = badRequest("the path is not percent-encoded rightly, or holds a NUL")
+var (
+	badPath            = badRequest("the path is not percent-encoded rightly, or holds a NUL")
+	preconditionFailed = httpcore.Reply{Status: 412, Type: textType, Body: []byte("the file is not the one that the request names\n")}
+	tooManyFiles       = httpcore.Reply{Status: 503, Type: textType, Fields: "Retry-After: 1\r\n", Body: []byte("too many open files\n")}
+)
 
 // files serves the files under a root. The root is an os.Root: no name, and no symbolic link on the way, leads out of it.
 type files struct{ root *os.Root }
 
 // representation is a file as a client sees it.
 type representation struct {
-	size     int64
-	modified time.Time // to the second, as Last-Modified says it
-	etag     string    // strong, with its quotes
+	size                    int64
+	precondition.Validators // the entity tag is strong
 }
 
 func (f files) serve(x *httpcore.Exchange) {
@@ -35,14 +39,15 @@ func (f files) serve(x *httpcore.Exchange) {
 		replyOpenError(x, err)
 		return
 	}
-	rep := represent(info, time.Now())
-	switch evaluate(x, &rep) {
-	case proceed:
-		replyFile(x, file, name, &rep)
-	case unchanged:
+	now := time.Now()
+	rep := represent(info, now)
+	switch precondition.Evaluate(x, rep.Validators, now) {
+	case precondition.Proceed:
+		replyFile(x, file, name, &rep, now)
+	case precondition.Unchanged:
 		// The file goes along for its length: a 304 may announce only the length that a 200 would have (RFC 9110 §8.6).
-		x.Reply(&httpcore.Reply{Status: 304, Fields: "ETag: " + rep.etag + "\r\n", File: file, Len: rep.size})
-	case failed:
+		x.Reply(&httpcore.Reply{Status: 304, Fields: "ETag: " + rep.ETag + "\r\n", File: file, Len: rep.size})
+	case precondition.Failed:
 		_ = file.Close() // it was only read
 		x.Reply(&preconditionFailed)
 	}
@@ -86,14 +91,14 @@ func represent(info fs.FileInfo, now time.Time) representation {
 	if modified.After(now) {
 		modified = now
 	}
-	return representation{size: info.Size(), modified: modified.UTC().Truncate(time.Second), etag: etag}
+	return representation{info.Size(), precondition.Validators{ETag: etag, Modified: modified.UTC().Truncate(time.Second)}}
 }
 
 // replyFile answers the file or, where a valid Range asks for it, a part. A range means something for GET alone
 // (RFC 9110 §14.2).
-func replyFile(x *httpcore.Exchange, file *os.File, name string, rep *representation) {
+func replyFile(x *httpcore.Exchange, file *os.File, name string, rep *representation, now time.Time) {
 	r := httpcore.Reply{Type: mediaType(name), Fields: rep.fields(), File: file, Len: rep.size}
-	if value, found := x.Field("Range"); found && x.Method() == httpcore.MethodGet && ifRange(x, rep) {
+	if value, found := x.Field("Range"); found && x.Method() == httpcore.MethodGet && precondition.Range(x, rep.Validators, now) {
 		first, n, verdict := parseRange(value, rep.size)
 		switch verdict {
 		case partial:
@@ -110,8 +115,8 @@ func replyFile(x *httpcore.Exchange, file *os.File, name string, rep *representa
 }
 
 func (rep *representation) fields() string {
-	date := httpcore.FormatDate(rep.modified)
-	return "Last-Modified: " + string(date[:]) + "\r\nETag: " + rep.etag + "\r\nAccept-Ranges: bytes\r\n"
+	date := httpcore.FormatDate(rep.Modified)
+	return "Last-Modified: " + string(date[:]) + "\r\nETag: " + rep.ETag + "\r\nAccept-Ranges: bytes\r\n"
 }
 
 // decodePath undoes percent-encoding. It refuses what is encoded wrongly and NUL; an encoded slash is no separator but
