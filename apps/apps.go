@@ -8,6 +8,7 @@ import (
 
 	"corelab/apps/lab"
 	"corelab/apps/planted"
+	"corelab/apps/probe"
 	"corelab/httpcore"
 )
 
@@ -35,6 +36,9 @@ var Apps = []App{
 	}},
 	{"planted", "one answer, and what is planted in it by flags: a server whose truth is known, to hold a lab against", func(c Config) ([]httpcore.Route, error) {
 		return planted.Routes(c.Planted)
+	}},
+	{"probe", "what the server made of a request, for those who test its HTTP/1.1 from outside", func(Config) ([]httpcore.Route, error) {
+		return probe.Routes(), nil
 	}},
 }
 
