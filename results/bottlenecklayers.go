@@ -144,7 +144,7 @@ func schedulerStandsOut(s *scene) (string, []string) {
 	if rule != "go-scheduler" {
 		return "", nil
 	}
-	return fmt.Sprintf("Go's scheduler: %s of its CPU time (%s)%s", inPercent(share), s.layerWords([]stacks.Layer{stacks.Scheduler, stacks.Netpoller}), s.besides()), s.ledgerSeen()
+	return fmt.Sprintf("Go's scheduler and netpoller: %s of its CPU time (%s)%s", inPercent(share), s.layerWords([]stacks.Layer{stacks.Scheduler, stacks.Netpoller}), s.besides()), s.ledgerSeen()
 }
 
 func memoryStandsOut(s *scene) (string, []string) {
