@@ -30,6 +30,8 @@ type Run struct {
 	Targets   []Target          `json:"targets"`
 	Compare   *Compare          `json:"compare,omitempty"` // of a comparison, whose Targets are A and B
 	Knee      *KneeAsked        `json:"knee,omitempty"`    // of corelab knee
+	Siege     *SiegeAsked       `json:"siege,omitempty"`   // of corelab siege
+	Soak      *SoakAsked        `json:"soak,omitempty"`    // of corelab soak
 }
 
 // Compare is what a comparison was asked, and how it goes about it. Its trials are windows; a trial's Round is its block.
@@ -87,6 +89,8 @@ const (
 	RoleKnee     = "knee"     // an open loop at one of the rates that a knee search tries: no table but its own has it
 	RoleProfiled = "profiled" // observed by profilers, which slow it more: its Profiles say where the CPU's time went
 	RoleCeiling  = "ceiling"  // a short closed loop that finds the rate from which an open loop's load is taken
+	RoleSiege    = "siege"    // ordinary clients without or beside hostile ones: no table but its own has it
+	RoleSoak     = "soak"     // a sample of a server under mixed traffic for long: no table but its own has it
 )
 
 // Trial is one measurement of one target in one case of one scenario, or the reason why there is none. A figure that
@@ -118,6 +122,9 @@ type Trial struct {
 
 	Profiles []Profile `json:"profiles,omitempty"`  // only in RoleProfiled
 	RunQueue *Latency  `json:"run_queue,omitempty"` // from a thread's wake-up until it ran, only in RoleProfiled
+
+	Siege *Siege `json:"siege,omitempty"` // only in RoleSiege
+	Soak  *Soak  `json:"soak,omitempty"`  // only in RoleSoak
 
 	Warnings []Warning `json:"warnings,omitempty"`
 	Missing  []Missing `json:"missing,omitempty"`

@@ -146,6 +146,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 		addKnees(d, rec)
 		return
 	}
+	if rec.Run.Siege != nil {
+		addSiege(d, rec)
+		return
+	}
 	if g := overloadGrid(rec, s, cells); g != nil {
 		d.add(g)
 		addBottlenecks(d, rec, overloadLimited(rec, s, cells), cells, brief)

@@ -30,6 +30,7 @@ type round struct {
 	server    *target.Process
 	started   time.Time // the server was
 	place     probe.Placement
+	beside    func() []int // other processes that belong to the load; may be nil
 }
 
 // run loads the server and puts everything that was found into t.
@@ -68,7 +69,11 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 	watched := make(chan struct{})
 	s.started = func(pid int) {
 		clients := func() []int { return probe.Tree(pid) }
-		g.client, g.machine = probe.Open(clients), probe.OpenMachine(seats(r.place, r.server.Pids, clients)...)
+		ours := clients
+		if r.beside != nil {
+			ours = func() []int { return append(clients(), r.beside()...) }
+		}
+		g.client, g.machine = probe.Open(clients), probe.OpenMachine(seats(r.place, r.server.Pids, ours)...)
 		if s.window != nil {
 			close(watched)
 			return
