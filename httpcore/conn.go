@@ -33,6 +33,7 @@ type Conn struct {
 	again    bool // a Pump would make progress
 	draining bool
 	inside   bool // in Feed, End or Pump: the core will look at Want by itself
+	stuck    bool // the peer took nothing of what was written for WriteIdle
 }
 
 type phase uint8
@@ -57,7 +58,7 @@ func (c *Conn) Open(env *Env, loop Loop, now int64) {
 	c.env, c.loop, c.now = env, loop, now
 	c.x.c = c
 	c.phase, c.keep, c.eof, c.again, c.draining = phaseHead, true, false, false, false
-	c.idleAt, c.headAt, c.served, c.turn = now, 0, 0, 0
+	c.idleAt, c.headAt, c.served, c.turn, c.stuck = now, 0, 0, 0, false
 	c.head.Reset()
 }
 
@@ -359,6 +360,7 @@ func (c *Conn) expire() {
 	l := &c.env.Handler.Limits
 	switch {
 	case c.out.queued > 0 && c.now >= c.out.at+int64(l.WriteIdle):
+		c.stuck = true
 		c.giveUp(errWriteIdle)
 	case c.phase == phaseHead && c.headAt != 0:
 		c.fail(errHeadTime)
@@ -409,6 +411,10 @@ func (c *Conn) fail(err *Error) {
 func (c *Conn) Idle() bool {
 	return c.phase == phaseHead && len(c.in) == 0 && c.out.queued == 0
 }
+
+// Stuck reports whether c ends because the peer took nothing for WriteIdle. A core resets such a connection: closed in the
+// ordinary way, it would leave the kernel with all that was written and not read, for as long as the peer likes.
+func (c *Conn) Stuck() bool { return c.stuck }
 
 // Drain has c announce Connection: close with its next reply, and close after it. For a core that stops.
 func (c *Conn) Drain() {

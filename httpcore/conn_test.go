@@ -263,6 +263,29 @@ func TestMirror(t *testing.T) {
 	m.end()
 }
 
+// TestStuck cuts a client that takes nothing, which the core must reset; the next connection of the Conn is another.
+func TestStuck(t *testing.T) {
+	_, m := newTest(t, Limits{WriteIdle: 30 * time.Second})
+	m.stop = true
+	m.feed([]byte(get("/")))
+	if m.conn.Want()&Write == 0 || m.conn.Stuck() {
+		t.Fatalf("wants %b, stuck %v", m.conn.Want(), m.conn.Stuck())
+	}
+	m.time += int64(30 * time.Second)
+	m.conn.Pump(m.time)
+	if m.conn.Want() != Close || !m.conn.Stuck() {
+		t.Errorf("wants %b, stuck %v of a client that took nothing for WriteIdle", m.conn.Want(), m.conn.Stuck())
+	}
+	_, idle := newTest(t, Limits{IdleTime: 5 * time.Second})
+	idle.time += int64(5 * time.Second)
+	idle.conn.Pump(idle.time)
+	if idle.conn.Want() != Close || idle.conn.Stuck() {
+		t.Errorf("wants %b, stuck %v of a client that said nothing", idle.conn.Want(), idle.conn.Stuck())
+	}
+	m.end()
+	idle.end()
+}
+
 func TestSinkPauses(t *testing.T) {
 	r, m := newTest(t, Limits{})
 	r.pauseAt = 1

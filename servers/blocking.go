@@ -223,7 +223,7 @@ func (t *thread) serve(fd int) {
 	t.conn.Abort(t.converse())
 	t.timers = nil
 	t.box.take()
-	closeNow(fd)
+	closeStuck(fd, t.conn.Stuck())
 	t.tally.open--
 	t.tally.publish(&t.env.Count)
 }

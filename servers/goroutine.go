@@ -276,6 +276,9 @@ func (t *talk) run() {
 	t.conn.Open(&t.desk.env, t, t.now)
 	t.conn.Abort(t.converse())
 	t.rise()
+	if t.conn.Stuck() {
+		t.nc.SetLinger(0) // as closeStuck does
+	}
 	t.nc.Close()
 	s := t.server
 	s.mu.Lock()

@@ -16,7 +16,7 @@ func (l *loop) drop(c *loopConn, err error) {
 	l.speak.abort(c, err)
 	l.wheel.stop(&c.timer)
 	l.conns[c.fd] = nil
-	closeNow(int(c.fd))
+	closeStuck(int(c.fd), c.Stuck())
 	c.fd = -1
 	l.tally.open--
 	if !c.queued {

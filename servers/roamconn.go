@@ -263,7 +263,7 @@ func (w *roamWorker) close(c *roamConn, err error) {
 	c.mu.Lock()
 	c.closed, c.news, c.events = true, 0, 0
 	c.mu.Unlock()
-	closeNow(int(c.fd))
+	closeStuck(int(c.fd), c.Stuck())
 	c.fd = -1
 	s.mu.Lock()
 	s.wheel.stop(&c.timer)

@@ -302,6 +302,16 @@ func shutdownWrite(fd int) {
 	unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
 }
 
+// closeStuck closes a socket as closeNow does, and where the peer is stuck it resets the connection: what lies in the
+// kernel's send queue is thrown away. An ordinary close would keep it there, and the FIN behind it.
+func closeStuck(fd int, stuck bool) {
+	if stuck {
+		at := unix.Linger{Onoff: 1}
+		unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&at)), unsafe.Sizeof(at), 0)
+	}
+	closeNow(fd)
+}
+
 // closeNow closes a socket. Linux frees the descriptor whatever close returns, so it is never retried.
 func closeNow(fd int) {
 	unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
