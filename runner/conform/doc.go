@@ -44,8 +44,9 @@
 //	< STATUS…       read an answer with one of these statuses: 200, 4xx, ok, none, any, each as often as one likes.
 //	                none: the connection ends without an answer. ok: 2xx where the server has an echo path; where it has
 //	                none, also the 3xx, 403, 404 and 405 of a server that understood and has no such resource.
-//	                Interim answers are passed over, unless the line itself names one: < 100. Behind the statuses may
-//	                stand what the answer is to: "to HEAD", "to 1.0" (a request of HTTP/1.0).
+//	                Interim answers are passed over, unless the line begins with one: < 100. Where others follow, < 100 any,
+//	                and a final answer comes instead, the case ends with it. Behind the statuses may stand what the answer
+//	                is to: "to HEAD", "to 1.0" (a request of HTTP/1.0).
 //	                A line asks of the answer that was read:
 //	  body BYTES      this content exactly; none, where nothing follows. Not judged in answers of {post} without an echo
 //	  body ~ BYTES    content with this in it

@@ -113,6 +113,9 @@ func (t *talk) run() error {
 			if err := t.answer(s.want); err != nil {
 				return err
 			}
+			if s.want.interim() && t.last != nil && t.last == t.answers[len(t.answers)-1] {
+				return t.end(endAny) // a final answer instead: what would follow the interim one is not sent
+			}
 			if t.c.fault != faultNone && !s.want.interim() {
 				t.judgeSecond()
 			}
