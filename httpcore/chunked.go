@@ -7,6 +7,7 @@ import "math"
 type Chunked struct {
 	left   int64 // size of the chunk while its line is read, then bytes of it that are still to come
 	used   int   // bytes of the chunk-size line, or of the trailer section, so far
+	extra  int   // bytes of extensions so far, in all chunks
 	fields int   // field lines of the trailer section so far
 	state  uint8
 }
@@ -40,7 +41,8 @@ const (
 // is a part of b, borrowed as b is. It reads on behind that piece until the next one begins, b ends or the body does, so
 // that data may come with done or with an error, and counts all the same. The caller comes again with b[n:] until done.
 //
-// A size line above l.ChunkLine bytes is an error, and so is a trailer section above l.Head bytes or l.Fields lines.
+// A size line above l.ChunkLine bytes is an error, and so are extensions above l.Head bytes in all chunks together (RFC 9112
+// §7.1.1), and a trailer section above l.Head bytes or l.Fields lines.
 // After done or an error nothing more is taken.
 func (d *Chunked) Decode(b []byte, l *Limits) (data []byte, n int, done bool, err *Error) {
 	for n < len(b) && d.state != chunkDone {
@@ -92,6 +94,11 @@ func (d *Chunked) step(c byte, l *Limits) *Error {
 	default:
 		if d.used++; d.used > l.ChunkLine {
 			return errChunkLine
+		}
+		if d.state != chunkSizeLF {
+			if d.extra++; d.extra > l.Head {
+				return errChunkExtensions
+			}
 		}
 		return d.extension(c)
 	}

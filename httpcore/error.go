@@ -75,11 +75,12 @@ var (
 
 // What is wrong with a chunked body, RFC 9112 §7.1.
 var (
-	errChunkSize      = &Error{400, "a chunk size is not hexadecimal"}
-	errChunkOverflow  = &Error{400, "a chunk size is too large"}
-	errChunkLine      = &Error{400, "a chunk-size line is too long"}
-	errChunkExtension = &Error{400, "invalid chunk extension"}
-	errChunkLF        = &Error{400, "bare LF or CR in a chunk-size line"}
-	errChunkEnd       = &Error{400, "chunk data is not followed by CRLF"}
-	errTrailerLong    = &Error{431, "the trailer section is too long"}
+	errChunkSize       = &Error{400, "a chunk size is not hexadecimal"}
+	errChunkOverflow   = &Error{400, "a chunk size is too large"}
+	errChunkLine       = &Error{400, "a chunk-size line is too long"}
+	errChunkExtension  = &Error{400, "invalid chunk extension"}
+	errChunkExtensions = &Error{400, "the chunk extensions are too long"}
+	errChunkLF         = &Error{400, "bare LF or CR in a chunk-size line"}
+	errChunkEnd        = &Error{400, "chunk data is not followed by CRLF"}
+	errTrailerLong     = &Error{431, "the trailer section is too long"}
 )

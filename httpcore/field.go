@@ -42,6 +42,8 @@ func (h *Head) checkFields() *Error {
 	switch {
 	case h.flags&flagLength != 0:
 		return errCodingBoth // RFC 9112 §6.3: might be request smuggling
+	case h.flags&flagChunked == 0:
+		return errCodingLast // RFC 9112 §6.3, a MUST; that the coding is not known is 501 by a SHOULD
 	case h.flags&flagOther != 0:
 		return errCodingOther // RFC 9112 §6.1
 	}

@@ -5,7 +5,7 @@ import "time"
 // Limits bounds everything that a connection buffers, waits for or repeats. The zero value of a field means its default;
 // [Limits.Filled] gives them. A Limits is read by every connection and must not change once a server runs.
 type Limits struct {
-	Head      int   // bytes of one head, request line and field lines with their CRLFs; above it 431
+	Head      int   // bytes of one head, request line and field lines with their CRLFs; above it 431. Of a trailer section, and of chunk extensions, too
 	Target    int   // bytes of a request target; above it 414
 	Fields    int   // field lines in one head or trailer section; above it 431
 	Body      int64 // bytes of content where a route does not set its own MaxBody; above it 413
