@@ -78,6 +78,7 @@ func (a *Answer) bare() bool {
 var (
 	errSilent = errors.New("nothing came")
 	errEnded  = errors.New("the connection was closed")
+	errReset  = fmt.Errorf("%w with a reset", errEnded)
 )
 
 // readAnswer reads one answer, interim or final. What breaks a rule is told to rules; the error is of what cannot be read.
@@ -108,7 +109,9 @@ func plainly(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errSilent
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET):
+		return errReset
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errEnded
 	}
 	return err
@@ -215,7 +218,9 @@ func (a *Answer) readBody(in *bufio.Reader, rules *findings) (err error) {
 		}
 	}
 	if err != nil {
-		rules.broke(ruleExact, "%v", err)
+		if !errors.Is(err, errReset) { // what a reset destroyed on its way may have been right
+			rules.broke(ruleExact, "%v", err)
+		}
 		return fmt.Errorf("the content of the answer: %w", err)
 	}
 	return nil

@@ -79,11 +79,12 @@ const (
 
 // want is what one answer must be.
 type want struct {
-	statuses []string // as written
-	toHead   bool     // it answers HEAD
-	toOld    bool     // it answers a request of HTTP/1.0
-	alone    bool     // no interim answer before it
-	tests    []test
+	statuses  []string // as written
+	toHead    bool     // it answers HEAD
+	toOld     bool     // it answers a request of HTTP/1.0
+	toAncient bool     // it answers a request of HTTP/0.9
+	alone     bool     // no interim answer before it
+	tests     []test
 }
 
 // test is one question to an answer.

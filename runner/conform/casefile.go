@@ -124,7 +124,7 @@ func (p *parser) finish() error {
 		return errors.New("the file names no category")
 	case c.Level == "" || c.Why == "":
 		return fmt.Errorf("case %s has no level and section, or no why", c.ID)
-	case len(c.steps) == 0 || c.steps[0].do != doSend:
+	case len(c.steps) == 0 || c.steps[0].do != doSend && (c.sent != sentWhole || c.steps[0].do != doQuiet):
 		return fmt.Errorf("case %s does not begin with bytes to send", c.ID)
 	case !slices.ContainsFunc(c.steps, func(s step) bool { return s.do == doAnswer || s.do == doQuiet || s.do == doEnd }):
 		return fmt.Errorf("case %s asks for nothing", c.ID)
@@ -276,8 +276,10 @@ func parseWant(rest string) (*want, error) {
 			w.toHead = true
 		case "1.0":
 			w.toOld = true
+		case "0.9":
+			w.toAncient = true
 		default:
-			return nil, fmt.Errorf("to %q: there are HEAD and 1.0", t)
+			return nil, fmt.Errorf("to %q: there are HEAD, 1.0 and 0.9", t)
 		}
 	}
 	if len(w.statuses) == 0 {

@@ -31,7 +31,7 @@
 //	sent bytes      the first > block goes out byte by byte
 //	sent splits     the case is played once for every place where its first > block can be split in two
 //	malformed       the message breaks the grammar. A second one is put behind what is sent: GET /smuggled. Where the first
-//	                is answered with an error (4xx or 5xx), the second must stay unanswered: this is a check of its own
+//	                is answered with an error (4xx or 5xx, but 403, 404, 405), the second must stay unanswered: this is a check of its own
 //	                in category smuggling, ID+second, a SHOULD of RFC 9112 §2.2
 //	misframed       as malformed, but where the message ends is in doubt: it is a MUST, RFC 9112 §6.3 or §11.2
 //
@@ -46,7 +46,7 @@
 //	                none, also the 3xx, 403, 404 and 405 of a server that understood and has no such resource.
 //	                Interim answers are passed over, unless the line begins with one: < 100. Where others follow, < 100 any,
 //	                and a final answer comes instead, the case ends with it. Behind the statuses may stand what the answer
-//	                is to: "to HEAD", "to 1.0" (a request of HTTP/1.0).
+//	                is to: "to HEAD", "to 1.0", "to 0.9" (a request of that version; none of the rules are for 0.9).
 //	                A line asks of the answer that was read:
 //	  body BYTES      this content exactly; none, where nothing follows. Not judged in answers of {post} without an echo
 //	  body ~ BYTES    content with this in it

@@ -132,7 +132,9 @@ func (t *talk) send(what text, first, behind bool) error {
 	if err != nil {
 		return err
 	}
-	t.posted = what.uses("post")
+	if what.uses("post") || what.uses("path") { // what uses neither goes on with the request before
+		t.posted = what.uses("post")
+	}
 	w := write{bytes: []byte(s)}
 	if behind {
 		w.bytes = append(w.bytes, smuggled+t.server.host()+"\r\n\r\n"...)
@@ -154,7 +156,7 @@ func (t *talk) send(what text, first, behind bool) error {
 func (t *talk) answer(w *want) error {
 	t.interim = false
 	for range maxInterim {
-		a, err := t.read(w.toHead, w.toOld)
+		a, err := t.read(w)
 		if errors.Is(err, errEnded) && a == nil {
 			t.ended = true
 			if w.none() {
@@ -181,12 +183,16 @@ func (t *talk) answer(w *want) error {
 }
 
 // read reads one answer and holds it to the rules.
-func (t *talk) read(toHead, toOld bool) (*Answer, error) {
+func (t *talk) read(w *want) (*Answer, error) {
 	before := t.last
 	if before != nil && before.closes {
 		t.rules.look(ruleCloses)
 	}
-	a, err := readAnswer(t.in, toHead, toOld, &t.rules)
+	rules := &t.rules
+	if w.toAncient { // an answer of HTTP/0.9 is content alone, and breaks no rule of HTTP/1
+		rules = new(findings)
+	}
+	a, err := readAnswer(t.in, w.toHead, w.toOld, rules)
 	if a == nil {
 		if before != nil && before.bare() && err != nil && !errors.Is(err, errSilent) && !errors.Is(err, errEnded) {
 			t.rules.broke(ruleBare, "behind status %d: %v", before.Status, err)
@@ -204,7 +210,7 @@ func (t *talk) read(toHead, toOld bool) (*Answer, error) {
 	}
 	t.answers = append(t.answers, a)
 	if err == nil {
-		t.rules.body(a)
+		rules.body(a)
 	}
 	return a, err
 }
@@ -297,7 +303,7 @@ func (t *talk) judgeSecond() {
 	case t.last == nil:
 		t.second = inapplicable("the first message was not answered")
 		return
-	case t.last.Status < 400:
+	case !refuses(t.last.Status):
 		t.second = inapplicable(fmt.Sprintf("the first message was taken, with status %d", t.last.Status))
 		return
 	}
@@ -306,6 +312,12 @@ func (t *talk) judgeSecond() {
 	if len(rest) > 0 {
 		t.second = fmt.Errorf("behind status %d came %s", t.last.Status, show(rest))
 	}
+}
+
+// refuses reports whether a status says that the message was not taken. 403, 404 and 405 are of a server that took it, and
+// has not what it asks for.
+func refuses(status int) bool {
+	return status >= 400 && status != 403 && status != 404 && status != 405
 }
 
 // end judges the connection.
@@ -317,7 +329,8 @@ func (t *talk) end(e ending) error {
 	if t.c.fault != faultNone && t.second != nil && !errors.As(t.second, new(inapplicable)) && e == endClose {
 		return errors.New("the connection is not closed, the message behind is answered")
 	}
-	if e != endClose && t.in.Buffered() > 0 && !t.ended {
+	taken := t.c.fault != faultNone && t.last != nil && !refuses(t.last.Status) // and so the message behind it may be, too
+	if e != endClose && t.in.Buffered() > 0 && !t.ended && !taken {
 		b, _ := t.in.Peek(t.in.Buffered())
 		if t.last != nil && t.last.bare() {
 			t.rules.broke(ruleBare, "behind status %d: %s", t.last.Status, show(b))
@@ -362,7 +375,7 @@ func (t *talk) told() {
 	}
 	if t.last.closes && !t.last.untilClose {
 		t.rules.look(ruleCloses)
-		if err := t.closed(); err != nil {
+		if err := t.closed(); err != nil && t.rules[ruleBare].broken == 0 {
 			t.rules.broke(ruleCloses, "status %d: %v", t.last.Status, err)
 		}
 	}
@@ -375,7 +388,7 @@ func (t *talk) told() {
 func (t *talk) serves() error {
 	t.writes <- write{bytes: []byte(t.server.ordinary())}
 	before := t.last
-	a, err := t.read(false, false)
+	a, err := t.read(&want{})
 	switch {
 	case err != nil && a == nil && errors.Is(err, errEnded):
 		t.ended = true
