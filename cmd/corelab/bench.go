@@ -276,6 +276,7 @@ func (c *BenchCmd) open(run results.Run, p *runner.Plan) (*results.Writer, *runn
 type outcomes struct {
 	runner.Lab
 	cells map[string]bool // whether one of its trials succeeded
+	dead  []string        // those in one of whose trials the server ended
 }
 
 func (o *outcomes) Trial(ctx context.Context, s runner.Step) results.Trial {
@@ -289,6 +290,9 @@ func (o *outcomes) Trial(ctx context.Context, s runner.Step) results.Trial {
 func (o *outcomes) note(s runner.Step, t results.Trial) {
 	key := strings.Join([]string{t.Scenario, t.Case, t.Target, t.Role, string(s.Generator)}, " ")
 	o.cells[key] = o.cells[key] || sound(s, t)
+	if died(t) && !slices.Contains(o.dead, key) {
+		o.dead = append(o.dead, key)
+	}
 }
 
 // sound says whether the trial found something out: a figure, or that a target cannot hold so many connections.
@@ -296,14 +300,18 @@ func sound(s runner.Step, t results.Trial) bool {
 	if t.Load != nil && t.Load.Errors.Length+t.Load.Errors.Body+t.Load.Errors.Parse > 0 {
 		return false
 	}
-	died := slices.ContainsFunc(t.Warnings, func(w results.Warning) bool { return w.Code == results.WarnDied })
-	crowded := s.Case.Shape.Idle > 0 && t.Wire != nil && !died
+	crowded := s.Case.Shape.Idle > 0 && t.Wire != nil && !died(t)
 	return t.Error == "" || crowded
 }
 
+// died says whether the server ended during the trial: a finding, whatever its other rounds are like.
+func died(t results.Trial) bool {
+	return slices.ContainsFunc(t.Warnings, func(w results.Warning) bool { return w.Code == results.WarnDied })
+}
+
 func (o *outcomes) failed() (n int) {
-	for _, ok := range o.cells {
-		if !ok {
+	for key, ok := range o.cells {
+		if !ok || slices.Contains(o.dead, key) {
 			n++
 		}
 	}
@@ -329,7 +337,9 @@ func (c *BenchCmd) conclude(dir string, end results.End, o *outcomes) error {
 	case end.Interrupted:
 		return exitError{exitInterrupted, fmt.Sprintf("interrupted after %d trials: they are recorded and reported, nothing is left running; \"corelab bench --resume %s\" goes on", end.Trials, dir)}
 	case failed > 0:
-		return exitError{exitWrong, fmt.Sprintf("%d of %d cells could not be measured, or had wrong answers: their rows say why", failed, len(o.cells))}
+		return exitError{exitWrong, fmt.Sprintf("%d of %d cells could not be measured, had wrong answers, or a server that ended: their rows say why", failed, len(o.cells))}
+	case end.Trials == 0:
+		return exitError{exitWrong, "nothing was measured: every cell was skipped, and its row says why"}
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ func withBinaries(run func() int) (int, error) {
 // serve is a foreign server that answers /plaintext alone; in the mode "dies" it ends after twenty requests: more than are
 // asked before the load, and fewer than its connections send at once.
 func serve(mode, port string) {
+	switch mode {
+	case "babbles", "turns", "hangs up":
+		babble(mode, port)
+	}
 	var asked atomic.Int64
 	http.HandleFunc("/plaintext", func(w http.ResponseWriter, _ *http.Request) {
 		if mode == "dies" && asked.Add(1) > 20 {

@@ -4,10 +4,7 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
-	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -115,34 +112,6 @@ func (c *crowd) reset(n int) {
 	c.fds = c.fds[:len(c.fds)-n]
 }
 
-// files counts the open files of p.
-func (p *process) files() int {
-	p.t.Helper()
-	found, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return len(found)
-}
-
-// userBytes is the memory of p that is its own: stacks, heap, what the runtime keeps; no page of a file, nothing of the kernel.
-func (p *process) userBytes() int {
-	p.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`).FindSubmatch(b)
-	if m == nil {
-		p.t.Fatalf("no RssAnon in %s", b)
-	}
-	kib, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return kib << 10
-}
-
 // open is the number of connections that p says it has.
 func (p *process) open() (n int64) {
 	for _, w := range p.ask("?").Workers {
@@ -164,7 +133,7 @@ func TestCrowd(t *testing.T) {
 				size = 1
 			case "pool":
 				// What a thread has it takes when it is started and when it serves first.
-				size, least = crowdThreads, start(t, append(args, "--threads", "1")...).userBytes()
+				size, least = crowdThreads, start(t, append(args, "--threads", "1")...).resident()
 				args = append(args, "--threads", strconv.Itoa(size))
 			}
 			p := start(t, args...)
@@ -177,8 +146,8 @@ func TestCrowd(t *testing.T) {
 			warm := newCrowd(p)
 			warm.grow(1)
 			warm.ask()
-			files := p.files() - 1
-			before := p.userBytes()
+			files := len(p.openFiles()) - 1
+			before := p.resident()
 			if least > 0 {
 				before = least
 			}
@@ -190,7 +159,7 @@ func TestCrowd(t *testing.T) {
 			}
 			grown := time.Since(began)
 			c.ask()
-			cost := float64(p.userBytes()-before) / float64(size)
+			cost := float64(p.resident()-before) / float64(size)
 			t.Logf("%d idle connections in %v: %.2f KiB of user memory for each; %d goroutines", size, grown.Round(time.Millisecond), cost/1024, p.ask("?").Runtime.Goroutines)
 			switch core.Name {
 			case "epoll", "epollpool", "reactor", "raw":
@@ -200,12 +169,12 @@ func TestCrowd(t *testing.T) {
 			}
 			c.ask()
 			c.reset(size / 2)
-			await(t, "closing of what was reset", func() bool { return p.open() == int64(len(c.fds)+1) && p.files() == files+len(c.fds)+1 })
+			await(t, "closing of what was reset", func() bool { return p.open() == int64(len(c.fds)+1) && len(p.openFiles()) == files+len(c.fds)+1 })
 			c.ask()
 			c.reset(len(c.fds))
 			warm.ask()
 			warm.reset(1)
-			await(t, "files as before", func() bool { return p.files() == files })
+			await(t, "files as before", func() bool { return len(p.openFiles()) == files })
 			p.signal(unix.SIGTERM)
 			if code, _ := p.wait(); code != 0 || p.stderr.String() != "" {
 				t.Errorf("exit code %d; %s", code, p.stderr.String())
