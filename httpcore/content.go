@@ -197,14 +197,18 @@ func (c *Conn) deliver(p []byte) {
 	}
 }
 
+// firstCollected is the buffer that a body gets for its first bytes, if more is announced.
+const firstCollected = 4 << 10
+
 // collect returns the content so far in a buffer with room for n more bytes. An announced length is believed by
-// doubling only: a client that announces much and sends little must not cost much.
+// doubling only: a client that announces much and sends little must not cost much. Where all comes at once it is not even
+// copied; where it comes in large pieces, the first of them makes the buffer large.
 func (c *Conn) collect(n int) []byte {
 	b := &c.body
 	size := max(len(b.buf)+n, 2*cap(b.buf))
-	if rest := b.left + int64(len(b.buf)+n); !b.chunked && rest < int64(size) || size < 64<<10 && !b.chunked {
-		size = int(min(rest, 64<<10))
-		size = max(size, len(b.buf)+n)
+	if !b.chunked {
+		whole := b.left + int64(len(b.buf)+n)
+		size = int(min(whole, int64(max(size, firstCollected))))
 	}
 	p := c.env.Buffers.Get(size)
 	p = p[:copy(p, b.buf)]

@@ -44,7 +44,8 @@ type goroutines struct {
 
 func newGoroutines(cfg Config, h *httpcore.Handler) (*goroutines, error) {
 	// Without KeepAlive: -1, Go makes four system calls for each accepted connection.
-	lc := net.ListenConfig{KeepAlive: -1}
+	lc := net.ListenConfig{KeepAlive: -1, Control: boundUnsent}
+	lc.SetMultipathTCP(false) // a multipath listener keeps TCP options to itself, and the other cores have none
 	ln, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
 	if err != nil {
 		errno, _ := errors.AsType[syscall.Errno](err)
@@ -57,6 +58,17 @@ func newGoroutines(cfg Config, h *httpcore.Handler) (*goroutines, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// boundUnsent sets unsentMost on a listener, from which accepted sockets inherit it.
+func boundUnsent(_, _ string, raw syscall.RawConn) error {
+	var set error
+	if err := raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost)
+	}); err != nil {
+		return err
+	}
+	return os.NewSyscallError("setsockopt", set)
 }
 
 // setBacklog calls listen a second time, which on Linux changes the backlog: Go takes the system's maximum.

@@ -23,9 +23,15 @@ const maxQueued = 64 << 10
 // maxIovecs bounds the segments that one sendmsg takes.
 const maxIovecs = 64
 
+// unsentMost is how many bytes the kernel takes of a connection beyond what the peer's window lets it send, TCP_NOTSENT_LOWAT.
+// Without it a send queue grows with the congestion window, on loopback to more than 1 MiB: a thousand clients that ask for
+// much and read nothing would take a GiB of the kernel's memory, and all TCP of the machine with it. What a peer takes is not
+// held up, as it is sent before this many wait.
+const unsentMost = 128 << 10
+
 // listen opens a listening TCP socket on addr. shared sets SO_REUSEPORT, so that each loop may have its own listener on
-// one port. block leaves the descriptor blocking. Accepted sockets inherit TCP_NODELAY from the listener: no system call
-// for each connection.
+// one port. block leaves the descriptor blocking. Accepted sockets inherit TCP_NODELAY and TCP_NOTSENT_LOWAT from the
+// listener: no system call for each connection.
 func listen(addr netip.AddrPort, backlog int, shared, block bool) (fd int, err error) {
 	family, sa := sockaddr(addr)
 	kind := unix.SOCK_STREAM | unix.SOCK_CLOEXEC
@@ -45,6 +51,7 @@ func listen(addr netip.AddrPort, backlog int, shared, block bool) (fd int, err e
 	options := []struct{ level, name, value int }{
 		{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMost},
 	}
 	if shared {
 		options = append(options, struct{ level, name, value int }{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1})
