@@ -9,8 +9,9 @@ import (
 	"corelab/results"
 )
 
-// early is how much before its limit a cut may be seen: none, but that clocks of two processes are read at two times.
-const early = 5 * time.Millisecond
+// earlyPart is how much before its limit a cut may be seen, as a part of it: a server may take the time once for a whole turn
+// of its loop, and so count from before the client came.
+const earlyPart = 0.05
 
 // tally counts what became of the foes.
 type tally struct {
@@ -71,7 +72,7 @@ func (t *tally) cut(f *foe, now int64, how string) {
 	}
 	switch {
 	case !t.spec.Known:
-	case after < t.spec.Limit-early:
+	case float64(after) < float64(t.spec.Limit)*(1-earlyPart):
 		t.early++
 	case after > t.spec.Limit+t.spec.Slack:
 		t.late++
