@@ -47,6 +47,11 @@ func unsent(ev evio.Conn) int {
 	return reflect.ValueOf(ev).Elem().FieldByName("out").Len()
 }
 
+// socketOf is ev's descriptor, as which evio closes it: its private field says.
+func socketOf(ev evio.Conn) int {
+	return int(reflect.ValueOf(ev).Elem().FieldByName("fd").Int())
+}
+
 // evioConn is one connection, and the Loop of its handlers.
 type evioConn struct {
 	httpcore.Conn
@@ -60,6 +65,7 @@ type evioConn struct {
 	retry   bool        // a wake is on its way, to send more
 	drained bool        // the Conn knows that the server stops
 	last    bool        // and closes when it is idle
+	parted  bool        // the write side is shut down
 	over    bool        // evio was told to close
 	broken  error
 }
@@ -95,8 +101,23 @@ func (c *evioConn) turn(in []byte) ([]byte, evio.Action) {
 	if c.over {
 		return l.out, evio.Close
 	}
+	c.part()
 	c.arm()
 	return l.out, evio.None
+}
+
+// part shuts down the write side of a connection that lingers, once evio has written what it was given: the peer sees the
+// end with the last answer, and not when it has waited as long as we do.
+func (c *evioConn) part() {
+	if want := c.Want(); c.parted || want&httpcore.Linger == 0 || want&httpcore.Write != 0 {
+		return
+	}
+	if len(c.loop.out) > 0 || unsent(c.ev) > 0 {
+		c.again()
+		return
+	}
+	c.parted = true
+	shutdownWrite(socketOf(c.ev))
 }
 
 // receive feeds in, and keeps what there is no Room for: evio goes on reading whatever happens.
