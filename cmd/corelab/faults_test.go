@@ -207,6 +207,7 @@ func TestBabblingServer(t *testing.T) {
 				t.Errorf("exit %d: %q%q", o.code, o.stdout, o.stderr)
 			}
 			waitForNothingLeft(t)
+			waitFor(t, "the server to end", func() bool { return len(left(t, os.Args[0])) == 1 }) // this process
 			for _, trial := range ranked(record(t, out)) {
 				erroneous := trial.Error != "" || slices.ContainsFunc(trial.Warnings, func(w results.Warning) bool { return w.Code == results.WarnErrors })
 				if erroneous != (trial.Target == "mine") || trial.Target == "mine" && !strings.Contains(trial.Error, says) {
