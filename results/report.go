@@ -150,6 +150,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 		addSiege(d, rec)
 		return
 	}
+	if rec.Run.Soak != nil {
+		addSoak(d, rec)
+		return
+	}
 	if g := overloadGrid(rec, s, cells); g != nil {
 		d.add(g)
 		addBottlenecks(d, rec, overloadLimited(rec, s, cells), cells, brief)

@@ -21,7 +21,7 @@ type Soak struct {
 	HeapKiB    *uint64       `json:"heap_kib,omitempty"`   // of our cores: objects, living or not yet swept
 	Answers    uint64        `json:"answers"`              // right ones
 	Churn      uint64        `json:"churn"`                // connections of those who asked rightly
-	Foes       uint64        `json:"foes"`                 // connections of hostile clients
+	Accepted   uint64        `json:"accepted,omitempty"`   // connections that the server accepted ever, those of hostile clients too; of our cores
 	Errors     uint64        `json:"errors"`               // requests not answered, or not rightly
 	Example    string        `json:"example,omitempty"`    // the first of them
 }

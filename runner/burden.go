@@ -9,14 +9,21 @@ import (
 // memory is the anonymous memory of the processes that is resident, in KiB: what they allocated and touched, without the
 // pages of their files. What has ended counts nothing.
 func memory(pids []int) (kib uint64) {
+	kib, _ = resident(pids)
+	return kib
+}
+
+// resident is memory, and the resident memory with the pages of files.
+func resident(pids []int) (anonymous, all uint64) {
 	for _, pid := range pids {
 		if proc, err := procfs.NewProc(pid); err == nil {
 			if status, err := proc.NewStatus(); err == nil {
-				kib += status.RssAnon >> 10
+				anonymous += status.RssAnon >> 10
+				all += status.VmRSS >> 10
 			}
 		}
 	}
-	return kib
+	return anonymous, all
 }
 
 // openFiles is how many files the processes have open.

@@ -29,6 +29,7 @@ type cli struct {
 	Knee     KneeCmd     `cmd:"" help:"Find the highest rate at which the p99 of a target stays within a budget."`
 	Profile  ProfileCmd  `cmd:"" help:"Record where the time of a target goes: CPU by layer, flame graphs, waiting, and Go's own profiles."`
 	Siege    SiegeCmd    `cmd:"" help:"Have hostile clients besiege a target: how are they cut, and what do they cost those who ask rightly?"`
+	Soak     SoakCmd     `cmd:"" help:"Keep a target under mixed traffic for long: does anything grow, and is every answer right?"`
 	Check    CheckCmd    `cmd:"" help:"Hold a server against HTTP/1.1: hundreds of messages, right and wrong ones, and what the RFCs say of each answer."`
 	Load     LoadCmd     `cmd:"" help:"Load one URL with a generator by itself."`
 	List     ListCmd     `cmd:"" help:"List cores, peers, scenarios with their questions, generators and plans."`

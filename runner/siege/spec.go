@@ -15,11 +15,11 @@ import (
 // Bounds of a Spec.
 const (
 	MaxFoes    = 100_000
-	MaxHold    = time.Hour
-	ownFiles   = 64               // of the process itself
-	firstCount = 2                // 127.0.0.2 is the first source
-	sources    = 8                // loopback addresses that foes come from
-	leastDrip  = time.Millisecond // between two bytes of a foe
+	MaxHold    = 8 * 24 * time.Hour // a week of soak
+	ownFiles   = 64                 // of the process itself
+	firstCount = 2                  // 127.0.0.2 is the first source
+	sources    = 8                  // loopback addresses that foes come from
+	leastDrip  = time.Millisecond   // between two bytes of a foe
 )
 
 // Spec is one siege. It is handed to the process that lays it as JSON.
