@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -284,6 +285,71 @@ func TestStuck(t *testing.T) {
 	}
 	m.end()
 	idle.end()
+}
+
+// TestWritesBetweenReads plays a long exchange with a client that takes its answers in pieces of any size while it sends,
+// so that the output is seldom empty and every kind of it begins behind a half-written one.
+func TestWritesBetweenReads(t *testing.T) {
+	body := strings.Repeat("0123456789abcdef", 64<<10)
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		_, m := newTest(t, Limits{Output: 64 << 10, Inline: 1 << 10})
+		in := "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+		paths := []string{"/mirror"}
+		for range 100 {
+			path := []string{"/large", "/file", "/source", "/sized", "/", "/204", "/users/7"}[random.IntN(7)]
+			paths = append(paths, path)
+			in += get(path)
+		}
+		for rest := []byte(in); len(rest) > 0 || m.conn.Want()&(Write|Again) != 0; {
+			if n := min(m.conn.Room(), len(rest), 1+random.IntN(1<<(1+random.IntN(15)))); n > 0 {
+				m.conn.Feed(rest[:n], m.time)
+				rest = rest[n:]
+			}
+			if m.conn.Want()&Again != 0 {
+				m.conn.Pump(m.time)
+			}
+			m.step = 1 + random.Int64N(1<<(1+random.IntN(15)))
+			if len(rest) == 0 || random.IntN(4) > 0 {
+				m.write()
+			}
+		}
+		replies := bufio.NewReader(&m.out)
+		for i, path := range paths {
+			r, err := http.ReadResponse(replies, nil)
+			if err != nil {
+				t.Fatalf("seed %d, reply %d, to %s: %v", seed, i, path, err)
+			}
+			got, err := io.ReadAll(r.Body)
+			if err != nil || path == "/mirror" && string(got) != body {
+				t.Fatalf("seed %d, reply %d, to %s: %d bytes, %v", seed, i, path, len(got), err)
+			}
+			if path == "/large" && string(got) != strings.Repeat("0123456789", 10000) {
+				t.Fatalf("seed %d, reply %d, to %s: other bytes", seed, i, path)
+			}
+		}
+		m.end()
+	}
+}
+
+// TestEndlessReply has a reply go on and on while one byte of it always waits to be written: what is written is not kept.
+func TestEndlessReply(t *testing.T) {
+	const piece, pieces, most = 1000, 10_000, 16 << 10
+	_, m := newTest(t, Limits{})
+	m.feed([]byte("POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: " + strconv.Itoa(piece*pieces) + "\r\n\r\n"))
+	for range pieces {
+		m.conn.Feed(make([]byte, piece), m.time)
+		m.conn.Pump(m.time)
+		m.step = m.conn.out.queued - 1
+		m.write()
+		if n := cap(m.conn.out.buf); n > most {
+			t.Fatalf("%d bytes of memory for one that waits", n)
+		}
+	}
+	m.step = 0
+	m.turn()
+	m.expect("open", "\r\n0\r\n\r\n")
+	m.end()
 }
 
 func TestSinkPauses(t *testing.T) {

@@ -35,12 +35,25 @@ func (o *output) space(c *Conn, n int) []byte {
 		return o.buf
 	}
 	if len(o.buf)+n > cap(o.buf) {
-		p := c.env.Buffers.Get(max(len(o.buf)+n, 2*cap(o.buf)))
-		p = p[:copy(p, o.buf)]
+		o.renew(c, n)
+	}
+	return o.buf
+}
+
+// renew makes room for n more bytes in buf, and drops what is sent: a reply may go on for ever without that the queue is
+// ever empty. It moves bytes at most as often as others came, so that all of it costs no more than a copy of each.
+func (o *output) renew(c *Conn, n int) {
+	rest := o.buf[o.sent:]
+	if o.sent >= len(rest) && len(rest)+n <= cap(o.buf) {
+		o.buf = o.buf[:copy(o.buf, rest)]
+	} else {
+		p := c.env.Buffers.Get(max(len(rest)+n, 2*cap(o.buf)))
+		p = p[:copy(p, rest)]
 		c.env.Buffers.Put(o.buf)
 		o.buf = p
 	}
-	return o.buf
+	o.mark = max(o.mark-o.sent, 0)
+	o.sent = 0
 }
 
 // inline queues a copy of s.
@@ -54,7 +67,7 @@ func (o *output) block(c *Conn, b block) {
 	if o.queued == 0 {
 		o.at = c.now
 	}
-	b.inline = len(o.buf) - o.mark
+	b.inline = len(o.buf) - max(o.mark, o.sent) // where no block waits, what follows the last one may be sent in part
 	o.mark = len(o.buf)
 	o.blocks = append(o.blocks, b)
 	o.queued += b.left
