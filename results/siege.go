@@ -159,7 +159,9 @@ func (w *siegeWindows) add(side int, t *Trial) {
 	}
 	if l := t.Load.Latency; l != nil {
 		put(&w.p50[side], float64(l.P50))
-		put(&w.p99[side], float64(l.P99))
+	}
+	if v, ok := P99.Of(t); ok {
+		put(&w.p99[side], v)
 	}
 	if t.Server != nil {
 		put(&w.cpu[side], float64(t.Server.CPU)/max(float64(t.Server.Elapsed), 1))

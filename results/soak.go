@@ -16,8 +16,8 @@ const (
 
 // The rule. What a server makes while it gets going is in the first third, which does not count. Over the rest the growth is
 // the Theil–Sen slope, the median of the slopes between all pairs of samples, times the time; its interval is Sen's (1968), by
-// the variance of Kendall's tau. A figure grows where the slope is proven to be above zero, and the growth is more than what
-// is allowed.
+// the variance of Kendall's tau. A figure grows where the interval does not reach below zero, and the growth is more than what is
+// allowed. A single step upwards that stays is growth too: nobody knows whether it is the last.
 const (
 	soakSettling = 3        // the first of so many parts does not count
 	soakLeast    = 8        // samples that say something
@@ -145,7 +145,7 @@ func driftOf(samples []*Soak, from int, allowed float64, of func(*Soak) (float64
 	span := at[n-1] - at[0]
 	d.Growth, d.Lo, d.Hi = slope*span, lo*span, hi*span
 	d.Verdict = SoakFlat
-	if lo > 0 && d.Growth > d.Allowed {
+	if lo >= 0 && d.Growth > d.Allowed {
 		d.Verdict = SoakGrows
 	}
 	return d, true
@@ -218,7 +218,7 @@ func addSoak(d *document, rec *Record) {
 	g.facts = []string{
 		fmt.Sprintf("%s under mixed traffic for %s: %s right answers on %s connections, about %s requests a second, beside %d hostile clients of each kind; %s errors",
 			s.Target, formatSpan(s.Elapsed), formatCount(float64(s.Answers)), formatCount(float64(s.Churn)), formatCount(asked.Rate), asked.Foes, formatCount(float64(s.Errors))),
-		"growth: over the last two thirds of the time, by the median of the slopes between all pairs of samples (Theil and Sen), with its 99 % interval; a figure grows where that is proven to be above zero and the growth is more than what is allowed",
+		"growth: over the last two thirds of the time, by the median of the slopes between all pairs of samples (Theil and Sen), with its 99 % interval; a figure grows where that does not reach below zero and the growth is more than what is allowed",
 		"memory: anonymous and resident, what the server allocated and touched; first and last: the medians of the first and the last third of the samples that count",
 	}
 	if s.PerAnswer > 0 {
