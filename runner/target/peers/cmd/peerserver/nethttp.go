@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -44,7 +45,11 @@ func handler(name string) http.Handler {
 		if r.ContentLength != 0 {
 			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, routes.MaxBody))
 			if err != nil {
-				w.WriteHeader(http.StatusRequestEntityTooLarge)
+				status := http.StatusBadRequest
+				if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+					status = http.StatusRequestEntityTooLarge
+				}
+				w.WriteHeader(status)
 				return
 			}
 			in.Body, in.Type = body, r.Header.Get("Content-Type")
