@@ -12,8 +12,8 @@
 // SIGTERM and SIGINT make it take what waits in the backlog, stop accepting, finish what is in flight within --grace, and
 // exit with 0; a second signal ends it at once, with 1. A kept connection has a tenth of a second for one more request, whose
 // answer says Connection: close: a request that comes later was never accepted, and finds the connection ended in order and
-// without a byte of an answer (RFC 9112 §9.6). It exits with 2 when it was called wrongly and with 1 when the machine refused something;
-// standard error then says what, and what to do next.
+// without a byte of an answer (RFC 9112 §9.6). It exits with 2 when it was called wrongly and with 1 when the machine refused
+// something; standard error then says what, and what to do next.
 //
 // # Figures from inside
 //
