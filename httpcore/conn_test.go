@@ -234,7 +234,7 @@ func TestPartialWrites(t *testing.T) {
 // output is full the client is held to WriteIdle alone; once it is not, it has all the time for the body again.
 func TestMirror(t *testing.T) {
 	const output, half = 32 << 10, 40 << 10 // bytes; one Feed takes half
-	_, m := newTest(t, Limits{Output: output, BodyIdle: 5 * time.Second, BodyGrace: 5 * time.Second, BodyRate: 10 << 10, WriteIdle: 30 * time.Second})
+	m := newMirrorTest(t, Limits{Output: output, BodyIdle: 5 * time.Second, BodyGrace: 5 * time.Second, BodyRate: 10 << 10, WriteIdle: 30 * time.Second})
 	body := strings.Repeat("0123456789abcdef", 6<<10)
 	m.stop = true
 	if !m.feed([]byte("POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body[:half])) || m.conn.Want() != Write {
@@ -293,7 +293,7 @@ func TestWritesBetweenReads(t *testing.T) {
 	body := strings.Repeat("0123456789abcdef", 64<<10)
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		_, m := newTest(t, Limits{Output: 64 << 10, Inline: 1 << 10})
+		m := newMirrorTest(t, Limits{Output: 64 << 10, Inline: 1 << 10})
 		in := "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 		paths := []string{"/mirror"}
 		for range 100 {
@@ -335,7 +335,7 @@ func TestWritesBetweenReads(t *testing.T) {
 // TestEndlessReply has a reply go on and on while one byte of it always waits to be written: what is written is not kept.
 func TestEndlessReply(t *testing.T) {
 	const piece, pieces, most = 1000, 10_000, 16 << 10
-	_, m := newTest(t, Limits{})
+	m := newMirrorTest(t, Limits{})
 	m.feed([]byte("POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: " + strconv.Itoa(piece*pieces) + "\r\n\r\n"))
 	for range pieces {
 		m.conn.Feed(make([]byte, piece), m.time)

@@ -207,7 +207,23 @@ func (r *testRoutes) End(x *Exchange) {
 
 func (r *testRoutes) Abort(err error) { r.aborted = append(r.aborted, err) }
 
-// mirror sends a body back while it comes.
+// newMirrorTest is newTest with a route besides that sends a body back while it comes, cut into chunks as it came: where
+// it is cut in two the answer is another one, and no case of the wire tests.
+func newMirrorTest(t testing.TB, l Limits) *memoryCore {
+	var r testRoutes
+	h := r.handler(t, l)
+	err := h.Router.Add(Route{Method: "POST", Pattern: "/mirror", Stream: true, MaxBody: -1, Serve: func(x *Exchange) {
+		s := &mirror{held: x.Handle()}
+		x.Stream(s)
+		x.Reply(&Reply{Source: s})
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newMemoryCore(t, h)
+}
+
+// mirror is the Sink and the Source of that route.
 type mirror struct {
 	held    Held
 	in, out []byte
@@ -269,11 +285,6 @@ func (r *testRoutes) handler(t testing.TB, l Limits) *Handler {
 		{Method: "POST", Pattern: "/dropsink", Stream: true, MaxBody: -1, Serve: func(x *Exchange) { x.Stream(r); x.Drop() }},
 		{Method: AnyMethod, Pattern: "/any", Serve: func(x *Exchange) { x.Reply(&Reply{Status: 405, Body: x.c.head.MethodName()}) }},
 		{Method: "PUT", Pattern: "/any", Serve: func(x *Exchange) { x.Reply(&Reply{Status: 204}) }},
-		{Method: "POST", Pattern: "/mirror", Stream: true, MaxBody: -1, Serve: func(x *Exchange) {
-			s := &mirror{held: x.Handle()}
-			x.Stream(s)
-			x.Reply(&Reply{Source: s})
-		}},
 		{Method: "GET", Pattern: "/close", Serve: func(x *Exchange) { x.Reply(&Reply{Close: true}) }},
 	} {
 		if err := router.Add(route); err != nil {
