@@ -79,6 +79,9 @@ func (c *CheckCmd) check(ctx context.Context) error {
 	var reports []*conform.Report
 	for _, name := range c.Servers {
 		r, err := c.one(ctx, name, cases)
+		if ctx.Err() != nil {
+			return c.interrupted(reports)
+		}
 		if err != nil {
 			return err
 		}
@@ -88,6 +91,17 @@ func (c *CheckCmd) check(ctx context.Context) error {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return conforms(reports)
+}
+
+// interrupted prints what there is of servers that were checked to the end.
+func (c *CheckCmd) interrupted(reports []*conform.Report) error {
+	if len(reports) == 0 {
+		return exitError{exitInterrupted, "interrupted before any server was checked to the end"}
+	}
+	if err := c.print(reports); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return exitError{exitInterrupted, "interrupted: the report is of the servers that were checked to the end"}
 }
 
 // conforms is the error of servers that fail a MUST.

@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -310,7 +311,19 @@ func (t *talk) judgeSecond() {
 	rest, err := t.conn.end()
 	t.ended = err == nil
 	if len(rest) > 0 {
+		t.followed(rest)
 		t.second = fmt.Errorf("behind status %d came %s", t.last.Status, show(rest))
+	}
+}
+
+// followed tells the rules what came behind the last answer, where nothing may.
+func (t *talk) followed(rest []byte) {
+	switch {
+	case t.last == nil:
+	case t.last.bare() && !bytes.HasPrefix(rest, []byte("HTTP/")):
+		t.rules.broke(ruleBare, "behind status %d: %s", t.last.Status, show(rest))
+	case t.last.closes:
+		t.rules.demand(ruleCloses, false, "behind status %d: %s", t.last.Status, show(rest))
 	}
 }
 
@@ -332,9 +345,7 @@ func (t *talk) end(e ending) error {
 	taken := t.c.fault != faultNone && t.last != nil && !refuses(t.last.Status) // and so the message behind it may be, too
 	if e != endClose && t.in.Buffered() > 0 && !t.ended && !taken {
 		b, _ := t.in.Peek(t.in.Buffered())
-		if t.last != nil && t.last.bare() {
-			t.rules.broke(ruleBare, "behind status %d: %s", t.last.Status, show(b))
-		}
+		t.followed(b)
 		return fmt.Errorf("behind the last answer came %s", show(b))
 	}
 	switch e {
@@ -357,9 +368,7 @@ func (t *talk) closed() error {
 	rest, err := t.conn.end()
 	t.ended = err == nil
 	if len(rest) > 0 {
-		if t.last != nil && t.last.bare() {
-			t.rules.broke(ruleBare, "behind status %d: %s", t.last.Status, show(rest))
-		}
+		t.followed(rest)
 		return fmt.Errorf("behind the last answer came %s", show(rest))
 	}
 	if err != nil {
@@ -375,7 +384,7 @@ func (t *talk) told() {
 	}
 	if t.last.closes && !t.last.untilClose {
 		t.rules.look(ruleCloses)
-		if err := t.closed(); err != nil && t.rules[ruleBare].broken == 0 {
+		if err := t.closed(); err != nil && !t.ended {
 			t.rules.broke(ruleCloses, "status %d: %v", t.last.Status, err)
 		}
 	}
@@ -388,7 +397,7 @@ func (t *talk) told() {
 func (t *talk) serves() error {
 	t.writes <- write{bytes: []byte(t.server.ordinary())}
 	before := t.last
-	a, err := t.read(&want{})
+	a, err := t.final()
 	switch {
 	case err != nil && a == nil && errors.Is(err, errEnded):
 		t.ended = true
@@ -403,6 +412,16 @@ func (t *talk) serves() error {
 	return nil
 }
 
+// final reads the next answer that is no interim one.
+func (t *talk) final() (*Answer, error) {
+	for range maxInterim {
+		if a, err := t.read(&want{}); err != nil || a.Status >= 200 {
+			return a, err
+		}
+	}
+	return nil, fmt.Errorf("more than %d interim answers", maxInterim)
+}
+
 // alive asks for the ordinary answer on a new connection.
 func (t *talk) alive() error {
 	c, err := dial(t.ctx, t.server.Addr, t.player.patience)
@@ -411,7 +430,8 @@ func (t *talk) alive() error {
 	}
 	defer c.close()
 	c.writes <- write{bytes: []byte(t.server.ordinary())}
-	a, err := readAnswer(c.in, false, false, &t.rules)
+	anew := &talk{player: t.player, conn: c, outcome: t.outcome, c: t.c}
+	a, err := anew.final()
 	if err != nil {
 		return fmt.Errorf("a request on a new connection: %w", err)
 	}
