@@ -28,7 +28,7 @@ type field struct{ name, nameEnd, value, valueEnd uint16 }
 // Bounds of a head that no Limits move.
 const (
 	maxHead       = 1<<16 - 1 // bytes, so that an offset is a uint16; a larger Limits.Head counts as this
-	maxMethod     = 32        // bytes of a method
+	maxMethod     = 256       // bytes of a method; none is as long, but one that ends is told that, RFC 9112 §3
 	maxEmptyLines = 4         // CRLFs before a request line, RFC 9112 §2.2
 	maxKeptFields = 64        // field lines for which Reset keeps the memory
 )

@@ -96,7 +96,7 @@ var methodCases = []probeCase{
 	{ids: "COMP-HEAD-NO-BODY", name: "HEAD", send: ask("HEAD /", "", ""), status: 200, fields: []string{"Content-Length: 2", "ETag", "Last-Modified"}},
 	{ids: "COMP-METHOD-CASE", name: "get", send: ask("get /", "", ""), status: 405, open: true},
 	{ids: "COMP-UNKNOWN-METHOD", name: "a method that HTTP does not know", send: ask("FOOBAR /", "", ""), status: 405, open: true, fields: []string{"Allow: GET, HEAD, POST, OPTIONS"}},
-	{name: "one of 32 bytes", send: ask(strings.Repeat("M", 32)+" /", "", ""), status: 405, open: true},
+	{name: "one of 256 bytes", send: ask(strings.Repeat("M", 256)+" /", "", ""), status: 405, open: true},
 	{name: "one that HTTP does not know where nothing is", send: ask("FOOBAR /hello", "", ""), status: 404, open: true},
 	{ids: "COMP-405-ALLOW", name: "DELETE", send: ask("DELETE /", "", ""), status: 405, open: true, fields: []string{"Allow: GET, HEAD, POST, OPTIONS"}},
 	{name: "PUT", send: ask("PUT /", "Content-Length: 5\r\n", "hello"), status: 405, open: true, fields: []string{"Allow"}},
