@@ -37,6 +37,7 @@ type shot struct {
 	// from another goroutine; both may be nil. What window begins must end when ctx does.
 	started func(pid int)
 	window  func(ctx context.Context, begin, end time.Time)
+	cut     func() // called when a siege's process says that all who came first were cut; may be nil
 }
 
 // shell is what a shot left: its output and the CPU time of the process and all it waited for.
@@ -75,6 +76,10 @@ func (s shot) fire(ctx context.Context) (shell, error) {
 		lines := bufio.NewScanner(said)
 		lines.Buffer(nil, maxLine)
 		for lines.Scan() {
+			if s.cut != nil && lines.Text() == siegeCut {
+				s.cut()
+				continue
+			}
 			begin, end, ok := announced(lines.Text())
 			if !ok {
 				if stderr.Len() < maxLine {

@@ -32,6 +32,9 @@ const (
 	siegeBelow   = 0.9 // of the least rate: what trickles
 )
 
+// siegeCut is the line in which the process of a siege says, on standard error, that each foe that came first was cut.
+const siegeCut = "cut"
+
 // SiegeLimits are the times after which a server cuts a client. Known is false where nobody can tell.
 type SiegeLimits struct {
 	Known                                              bool
@@ -257,7 +260,7 @@ func (g *garrison) beset(ctx context.Context, number int) error {
 		}
 		t, err = g.window(ctx, number, camp.pids)
 		if s.Patient {
-			sleepUntil(ctx, begin.Add(spec.Limit+spec.Slack))
+			camp.allCut(ctx, begin.Add(spec.Limit+spec.Slack))
 		}
 	} else {
 		t = g.trial(number)
@@ -331,6 +334,7 @@ func (g *garrison) watch(b results.Burden) (stop func() results.Burden) {
 type camp struct {
 	pid    int
 	opened chan time.Time // when all foes were to be open
+	cut    chan struct{}  // closed when each that came first was cut
 	over   chan struct{}  // closed after what follows is set
 	attack results.Attack
 	err    error
@@ -342,11 +346,12 @@ func (g *garrison) besiege(ctx context.Context, spec siege.Spec) (*camp, error) 
 	if err != nil {
 		return nil, fmt.Errorf("encode the siege: %w", err)
 	}
-	c := &camp{opened: make(chan time.Time, 1), over: make(chan struct{})}
+	c := &camp{opened: make(chan time.Time, 1), cut: make(chan struct{}), over: make(chan struct{})}
 	started := make(chan int, 1)
 	s := shot{argv: []string{g.Bay.Self, "siege", "--lay", "-"}, stdin: in, cpus: g.place.Client, limit: spec.Hold + generatorLag,
 		started: func(pid int) { started <- pid },
-		window:  func(_ context.Context, begin, _ time.Time) { c.opened <- begin }}
+		window:  func(_ context.Context, begin, _ time.Time) { c.opened <- begin },
+		cut:     func() { close(c.cut) }}
 	go func() {
 		defer close(c.over)
 		out, err := s.fire(ctx)
@@ -375,6 +380,18 @@ func (c *camp) begun(ctx context.Context) (time.Time, error) {
 		return at, ctx.Err()
 	case <-c.over:
 		return time.Time{}, errors.Join(errors.New("the siege ended before it began"), c.err)
+	}
+}
+
+// allCut waits until each foe that came first was cut, at most until then.
+func (c *camp) allCut(ctx context.Context, at time.Time) {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-c.cut:
+	case <-c.over:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -112,7 +112,7 @@ func (s *Soak) run(ctx context.Context) error {
 		h := &horde{spec: s.spec(kind, server.Addr())}
 		s.foes = append(s.foes, h)
 		if s.Asked.Foes > 0 {
-			hordes.Go(func() { h.attack, h.err = siege.Lay(loose, h.spec) })
+			hordes.Go(func() { h.attack, h.err = siege.Lay(loose, h.spec, nil) })
 		}
 	}
 	traffic := medley.Start(loose, medley.Spec{Addr: server.Addr(), Clients: s.Clients, Rate: s.Asked.Rate, Seed: s.Seed, Calls: calls})

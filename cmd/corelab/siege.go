@@ -68,7 +68,8 @@ func (c *SiegeCmd) Run() error {
 	return interruptible(c.besiege)
 }
 
-// lay is the process of one siege. SIGTERM ends it, with what came of it so far.
+// lay is the process of one siege. It says on standard error when all clients were to be open, in the words of a generator, and
+// when each of the first ones was cut. SIGTERM ends it, with what came of it so far.
 func (c *SiegeCmd) lay(ctx context.Context) error {
 	in := io.Reader(os.Stdin)
 	if c.Lay != "-" {
@@ -85,7 +86,7 @@ func (c *SiegeCmd) lay(ctx context.Context) error {
 	}
 	now := time.Now()
 	fmt.Fprintf(os.Stderr, "window %d %d\n", s.Begin(now).UnixNano(), now.Add(s.Hold).UnixNano())
-	attack, err := siege.Lay(ctx, s)
+	attack, err := siege.Lay(ctx, s, func() { fmt.Fprintln(os.Stderr, "cut") })
 	if err != nil {
 		return err
 	}

@@ -74,10 +74,13 @@ func TestRight(t *testing.T) {
 // TestWrong has one answer in fifty be wrong, in every way.
 func TestWrong(t *testing.T) {
 	for want, spoil := range map[string]http.HandlerFunc{
-		"was answered 500":         func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) },
-		"differ from the":          func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Hello, World?") },
-		"no answer":                func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"breaks off after 5 bytes": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "13"); fmt.Fprint(w, "Hello") },
+		"was answered 500": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) },
+		"differ from the":  func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Hello, World?") },
+		"no answer":        func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"breaks off after 5 bytes": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "13")
+			fmt.Fprint(w, "Hello")
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			var n atomic.Int64

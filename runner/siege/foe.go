@@ -15,6 +15,7 @@ type foe struct {
 	life     int32
 	state    state
 	stubborn bool   // goes on after the server's end
+	again    bool   // it, or one whose place it took, was cut
 	provoked int64  // when it did what it is to be cut for
 	cut      int64  // when that was seen; 0 while it was not
 	head     []byte // what came of the answer's first line

@@ -47,7 +47,7 @@ type drip struct {
 	life int32
 }
 
-func newLoop(s Spec) (*loop, error) {
+func newLoop(s Spec, cut func()) (*loop, error) {
 	addr, err := netip.ParseAddrPort(s.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("siege: the address %q: %w", s.Addr, err)
@@ -56,7 +56,7 @@ func newLoop(s Spec) (*loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
-	l := &loop{spec: s, arms: newArsenal(s), tally: newTally(s), epoll: epoll, foes: make([]foe, s.Foes)}
+	l := &loop{spec: s, arms: newArsenal(s), tally: newTally(s, cut), epoll: epoll, foes: make([]foe, s.Foes)}
 	l.peer = unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
 	for i := range l.foes {
 		l.foes[i].fd = -1
@@ -142,7 +142,7 @@ func (l *loop) open(i int) error {
 		return nil
 	}
 	life := f.life + 1
-	*f = foe{fd: fd, life: life, state: opening, provoked: at, head: f.head[:0], stubborn: l.opened%2 == 0}
+	*f = foe{fd: fd, life: life, again: f.again, state: opening, provoked: at, head: f.head[:0], stubborn: l.opened%2 == 0}
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(i), Pad: life}
 	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
 		unix.Close(fd)

@@ -12,8 +12,9 @@ import (
 	"corelab/results"
 )
 
-// Lay lays the siege s from this process and thread, and returns what came of it when it is over or ctx has ended.
-func Lay(ctx context.Context, s Spec) (results.Attack, error) {
+// Lay lays the siege s from this process and thread, and returns what came of it when it is over or ctx has ended. cut, which
+// may be nil, is called once, when each of the foes that came first was cut.
+func Lay(ctx context.Context, s Spec, cut func()) (results.Attack, error) {
 	if err := s.Check(); err != nil {
 		return results.Attack{}, err
 	}
@@ -28,7 +29,7 @@ func Lay(ctx context.Context, s Spec) (results.Attack, error) {
 		}
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
-	l, err := newLoop(s)
+	l, err := newLoop(s, cut)
 	if err != nil {
 		return results.Attack{}, err
 	}

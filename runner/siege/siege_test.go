@@ -107,14 +107,18 @@ func TestLay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr, over := keep(t, test.serve)
+			done := 0
 			a, err := Lay(until(t, over, 3*foes), Spec{Addr: addr, Kind: test.kind, Foes: foes, Ramp: 10 * time.Millisecond, Hold: time.Minute, Every: 5 * time.Millisecond,
-				Rate: 1000, Limit: test.limit, Known: test.known, Slack: test.slack, Large: "/large", Slow: "/slow", Plain: "/"})
+				Rate: 1000, Limit: test.limit, Known: test.known, Slack: test.slack, Large: "/large", Slow: "/slow", Plain: "/"}, func() { done++ })
 			if err != nil {
 				t.Fatal(err)
 			}
 			cut := a.CutCount()
 			if cut < foes || a.Opened != cut+uint64(a.Young+a.Overdue) || a.Cut == nil || a.Cut.Count != cut {
 				t.Errorf("%d opened, %d cut, %d young, %d overdue: %+v", a.Opened, cut, a.Young, a.Overdue, a)
+			}
+			if done != 1 {
+				t.Errorf("it was said %d times that each was cut", done)
 			}
 			if test.how != "" && a.How[test.how] != cut {
 				t.Errorf("cut by %v, want %s", a.How, test.how)
@@ -140,7 +144,7 @@ func TestOverdue(t *testing.T) {
 		there.Add(1)
 		io.Copy(io.Discard, c)
 	})
-	a, err := Lay(until(t, &there, foes), Spec{Addr: addr, Kind: results.SiegeSilent, Foes: foes, Hold: time.Minute, Every: time.Second, Known: true})
+	a, err := Lay(until(t, &there, foes), Spec{Addr: addr, Kind: results.SiegeSilent, Foes: foes, Hold: time.Minute, Every: time.Second, Known: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,7 @@ func TestOverdue(t *testing.T) {
 // TestStubborn goes on behind the server's end until it is reset.
 func TestStubborn(t *testing.T) {
 	addr, over := keep(t, says("408 Request Timeout", 0))
-	a, err := Lay(until(t, over, 60), Spec{Addr: addr, Kind: results.SiegeHeads, Foes: 10, Hold: time.Minute, Every: 2 * time.Millisecond, Known: true, Slack: bound, Plain: "/"})
+	a, err := Lay(until(t, over, 60), Spec{Addr: addr, Kind: results.SiegeHeads, Foes: 10, Hold: time.Minute, Every: 2 * time.Millisecond, Known: true, Slack: bound, Plain: "/"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +173,7 @@ func TestRefused(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	a, err := Lay(t.Context(), Spec{Addr: addr, Kind: results.SiegeHeads, Foes: 3, Ramp: 20 * time.Millisecond, Hold: 200 * time.Millisecond, Every: time.Second})
+	a, err := Lay(t.Context(), Spec{Addr: addr, Kind: results.SiegeHeads, Foes: 3, Ramp: 20 * time.Millisecond, Hold: 200 * time.Millisecond, Every: time.Second}, nil)
 	if err != nil || a.Refused == 0 || a.Opened != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -191,7 +195,7 @@ func TestCheck(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if _, err := Lay(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Lay(t.Context(), s, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)
 		}
 	}
@@ -216,7 +220,7 @@ func Example() {
 		l.Close()
 		enough()
 	}()
-	attack, err := Lay(ctx, Spec{Addr: l.Addr().String(), Kind: results.SiegeHeads, Foes: 3, Hold: time.Minute, Every: time.Second, Plain: "/"})
+	attack, err := Lay(ctx, Spec{Addr: l.Addr().String(), Kind: results.SiegeHeads, Foes: 3, Hold: time.Minute, Every: time.Second, Plain: "/"}, nil)
 	fmt.Println(attack.Foes, attack.Kind, err)
 	// Output: 3 heads <nil>
 }

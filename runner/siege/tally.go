@@ -25,12 +25,16 @@ type tally struct {
 	lingered       []time.Duration // of stubborn ones, from cut to reset
 	overdue, young int
 	unopened       int
+	firsts         int    // foes that came first and were not cut yet
+	done           func() // called when there are none left; may be nil
 }
 
 // maxTimes bounds the times that are kept, the first ones.
 const maxTimes = 1 << 20
 
-func newTally(s Spec) *tally { return &tally{spec: s, how: map[string]uint64{}} }
+func newTally(s Spec, done func()) *tally {
+	return &tally{spec: s, how: map[string]uint64{}, firsts: s.Foes, done: done}
+}
 
 // answer counts a cut that the server gave a status for.
 func (t *tally) answer(f *foe, now int64) {
@@ -62,6 +66,12 @@ func (t *tally) reset(f *foe, now int64) {
 
 func (t *tally) cut(f *foe, now int64, how string) {
 	f.cut = max(now, f.provoked+1)
+	if !f.again {
+		f.again = true
+		if t.firsts--; t.firsts == 0 && t.done != nil {
+			t.done()
+		}
+	}
 	t.how[how]++
 	if !wanted(t.spec.Kind, how) {
 		t.wrong++
