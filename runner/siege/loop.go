@@ -73,12 +73,12 @@ func (l *loop) run(ctx context.Context) error {
 		if l.now >= int64(l.spec.Hold) || ctx.Err() != nil {
 			return nil
 		}
-		n, err := unix.EpollWait(l.epoll, l.events[:], int((l.idle()+int64(time.Millisecond)-1)/int64(time.Millisecond)))
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("wait for the clients' sockets: %w", err)
+		n, err := l.wait()
+		if err != nil {
+			return err
 		}
 		l.now = int64(time.Since(l.began))
-		for _, e := range l.events[:max(n, 0)] {
+		for _, e := range l.events[:n] {
 			l.act(e)
 		}
 		for range turnDrips {
@@ -97,6 +97,22 @@ func (l *loop) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// wait waits for events, as finely as the kernel can: foes that all drip at the tick of a millisecond would be one burst, and
+// what that does to a server is nothing that a crowd of clients does.
+func (l *loop) wait() (n int, err error) {
+	if idle := l.idle(); idle > 0 {
+		left := unix.NsecToTimespec(idle)
+		if _, err := unix.Ppoll([]unix.PollFd{{Fd: int32(l.epoll), Events: unix.POLLIN}}, &left, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return 0, fmt.Errorf("wait for the clients' sockets: %w", err)
+		}
+	}
+	n, err = unix.EpollWait(l.epoll, l.events[:], 0)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return 0, fmt.Errorf("look at the clients' sockets: %w", err)
+	}
+	return max(n, 0), nil
 }
 
 // nextOpen is when the next foe comes: at the pace of the ramp, for ever.
