@@ -355,6 +355,45 @@ func TestProbeBackpressure(t *testing.T) {
 	})
 }
 
+// TestProbeEndless announces more than anyone can send. It is not refused, and of what is sent no byte is kept back, though
+// the end is far.
+func TestProbeEndless(t *testing.T) {
+	const step, steps = 64<<10 + 1, 10
+	part := pattern(step)
+	eachProbe(t, func(t *testing.T, core servers.Core, p *process) {
+		for name, head := range map[string]string{
+			"length":   ask("POST /", "Content-Length: 1000000000000000\r\n", ""),
+			"expected": ask("POST /", "Content-Length: 9223372036854775807\r\nExpect: 100-continue\r\n", ""),
+			"chunked":  chunks("fffffffffffffff\r\n"),
+		} {
+			client := p.dial()
+			if _, err := io.WriteString(client, head); err != nil {
+				t.Fatal(err)
+			}
+			if name == "expected" {
+				if r, err := http.ReadResponse(client.in, nil); err != nil || r.StatusCode != 100 {
+					t.Fatalf("%s: before the content comes %v, %v", name, r, err)
+				}
+			}
+			var r *http.Response
+			got := make([]byte, step)
+			for i := range steps {
+				_, err := client.Write(part)
+				if err == nil && i == 0 {
+					r, err = http.ReadResponse(client.in, nil)
+				}
+				if err == nil {
+					_, err = io.ReadFull(r.Body, got)
+				}
+				if err != nil || r.StatusCode != 200 || !bytes.Equal(got, part) {
+					t.Fatalf("%s: part %d came back otherwise, %v", name, i, err)
+				}
+			}
+			client.Close()
+		}
+	})
+}
+
 // TestProbeGone: a client that leaves in the midst of an echo leaves nothing behind.
 func TestProbeGone(t *testing.T) {
 	eachProbe(t, func(t *testing.T, core servers.Core, p *process) {
