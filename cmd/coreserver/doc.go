@@ -45,6 +45,11 @@
 //	coreserver --app planted --plant-late 0.02@50ms
 //	coreserver --app planted --plant-stall 100ms@1s --plant-wrong 1000
 //
+// # For testers
+//
+// With --app probe it shows what it made of a request: content sent back, field lines and cookies as they came. That is what
+// corelab check, h1spec and Http11Probe ask for; the table is in package apps/probe.
+//
 // # Profiles
 //
 // With --pprof ADDR the profiles of runtime/pprof are served on a listener of their own, in the layout that "go tool
