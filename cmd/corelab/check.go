@@ -56,6 +56,13 @@ Examples:
   corelab check epoll --case chunked/size-overflow`
 }
 
+const (
+	// quietFor is how long nothing is said of how far a check is.
+	quietFor = 2 * time.Second
+	// showEvery is the time between two looks at it on a terminal, and sayEvery elsewhere.
+	showEvery, sayEvery = 200 * time.Millisecond, 15 * time.Second
+)
+
 // stopGrace is how long a server that was started may take to end.
 const stopGrace = 2 * time.Second
 
@@ -245,20 +252,18 @@ func (c *CheckCmd) target(ctx context.Context, name string) (target.Spec, confor
 // play runs the cases, and shows how far it is where it takes a while.
 func (c *CheckCmd) play(ctx context.Context, s conform.Server, cases []conform.Case) (*conform.Report, error) {
 	o := conform.Options{AtOnce: c.AtOnce, Patience: c.Patience}
+	next, every, end := time.Now().Add(quietFor), sayEvery, "\n"
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		began := time.Now()
-		shown := false
-		o.Progress = func(done, total int) {
-			if time.Since(began) > 2*time.Second {
-				shown = true
-				fmt.Fprintf(os.Stderr, "\r%s: %d of %d cases\x1b[K", s.Name, done, total)
-			}
+		every, end = showEvery, "\r"
+		defer fmt.Fprint(os.Stderr, "\x1b[K")
+	} else {
+		next = next.Add(sayEvery)
+	}
+	o.Progress = func(done, total int) {
+		if now := time.Now(); now.After(next) {
+			next = now.Add(every)
+			fmt.Fprintf(os.Stderr, "%s: %d of %d cases%s", s.Name, done, total, end)
 		}
-		defer func() {
-			if shown {
-				fmt.Fprint(os.Stderr, "\r\x1b[K")
-			}
-		}()
 	}
 	return conform.Run(ctx, s, cases, o)
 }

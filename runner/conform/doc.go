@@ -48,7 +48,8 @@
 //	                and a final answer comes instead, the case ends with it. Behind the statuses may stand what the answer
 //	                is to: "to HEAD", "to 1.0", "to 0.9" (a request of that version; none of the rules are for 0.9).
 //	                A line asks of the answer that was read:
-//	  body BYTES      this content exactly; none, where nothing follows. Not judged in answers of {post} without an echo
+//	  body BYTES      this content exactly; none, where nothing follows. Not judged, nor is body ~, where
+//	                  something was sent to {post} and there is no echo
 //	  body ~ BYTES    content with this in it
 //	  body !~ BYTES   content without it
 //	  field NAME: V   a field with exactly this value

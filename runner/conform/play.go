@@ -61,7 +61,7 @@ type talk struct {
 	answers []*Answer
 	last    *Answer // the last final one
 	interim bool    // an interim answer came before the last one
-	posted  bool    // the last write was to {post}
+	posted  bool    // something went to {post}
 	fin     bool
 	ended   bool // the connection has
 }
@@ -133,9 +133,7 @@ func (t *talk) send(what text, first, behind bool) error {
 	if err != nil {
 		return err
 	}
-	if what.uses("post") || what.uses("path") { // what uses neither goes on with the request before
-		t.posted = what.uses("post")
-	}
+	t.posted = t.posted || what.uses("post")
 	w := write{bytes: []byte(s)}
 	if behind {
 		w.bytes = append(w.bytes, smuggled+t.server.host()+"\r\n\r\n"...)
@@ -238,11 +236,14 @@ func (t *talk) ask(a *Answer, q test) error {
 	if err != nil {
 		return err
 	}
+	if t.posted && t.server.Echo == "" && (q.kind == testBody || q.kind == testBodyHas) {
+		return nil // who has no echo answers what it likes
+	}
 	body := string(a.Body)
 	value, found := a.Field(q.name)
 	switch q.kind {
 	case testBody:
-		if (!t.posted || t.server.Echo != "") && body != s {
+		if body != s {
 			return fmt.Errorf("the content is %s", show(a.Body))
 		}
 	case testBodyHas:

@@ -48,12 +48,12 @@ func (g grid) markdown(w io.Writer) {
 	}
 }
 
-// scores is the table of categories by server.
+// scores is the table of categories by server: MUST, and behind it SHOULD.
 func scores(reports []*Report) grid {
 	head := []string{"category"}
 	var categories []string
 	for _, r := range reports {
-		head = append(head, printable(r.Server)+" MUST", "SHOULD")
+		head = append(head, printable(r.Server))
 		for _, c := range r.Categories() {
 			if !slices.Contains(categories, c) {
 				categories = append(categories, c)
@@ -65,7 +65,7 @@ func scores(reports []*Report) grid {
 		row := []string{title}
 		for _, r := range reports {
 			s := r.Score(category)
-			row = append(row, s.Must.String(), s.Should.String())
+			row = append(row, s.Must.String()+"  "+s.Should.String())
 		}
 		g = append(g, row)
 	}
@@ -112,9 +112,13 @@ func (r *Report) reasons() []string {
 	return order
 }
 
+// legend says what the table holds.
+const legend = "Checks passed of those applicable, MUST and then SHOULD. A server conforms when it fails no MUST."
+
 // WriteText writes the scores, and what failed.
 func WriteText(w io.Writer, reports []*Report) error {
 	var b bytes.Buffer
+	b.WriteString(legend + "\n\n")
 	scores(reports).text(&b)
 	b.WriteByte('\n')
 	for _, r := range reports {
@@ -160,7 +164,7 @@ func (c Check) parts() [][2]string {
 // WriteMarkdown writes the same as a page.
 func WriteMarkdown(w io.Writer, reports []*Report) error {
 	var b bytes.Buffer
-	b.WriteString("# Conformance to HTTP/1.1\n\nChecks passed of those applicable, by category. A server conforms when it fails no MUST.\n\n")
+	b.WriteString("# Conformance to HTTP/1.1\n\n" + legend + "\n\n")
 	scores(reports).markdown(&b)
 	b.WriteByte('\n')
 	for _, r := range reports {

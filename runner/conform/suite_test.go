@@ -300,7 +300,7 @@ func TestPrinted(t *testing.T) {
 		text string
 		has  []string
 	}{
-		"text":         {text.String(), []string{"category", "a?[2Jb MUST", fmt.Sprintf("%d/%d", must.Passed, must.Applicable), "responses/date  MUST RFC 9110 §6.6.1", "status 404 without Date"}},
+		"text":         {text.String(), []string{"category", "a?[2Jb\n", fmt.Sprintf("%d/%d", must.Passed, must.Applicable), "responses/date  MUST RFC 9110 §6.6.1", "status 404 without Date"}},
 		"page":         {page.String(), []string{"# Conformance", "| category |", "## What a?[2Jb fails", "| responses/date | MUST |"}},
 		"list":         {list.String(), []string{"| t/both+second | smuggling | MUST |", "| t/reset | test | SHOULD | RFC 9112 §9.5 |"}},
 		"conversation": {talk.String(), []string{"> GET / HTTP/1.1\\r\\n", "HTTP/1.1 404 X\\r\\n", "X-Bad: \\x1b[31m|red|", "pass"}},
