@@ -55,13 +55,17 @@ func begin(t *testing.T, out string, args ...string) *lab {
 	return l
 }
 
+// record is the file of the run; empty while there is none.
+func (l *lab) record() string {
+	if files, _ := filepath.Glob(filepath.Join(l.out, "*-bench", results.RunFile)); len(files) == 1 {
+		return files[0]
+	}
+	return ""
+}
+
 // trials returns how many trials are recorded.
 func (l *lab) trials() int {
-	files, _ := filepath.Glob(filepath.Join(l.out, "*-bench", results.RunFile))
-	if len(files) != 1 {
-		return 0
-	}
-	b, _ := os.ReadFile(files[0])
+	b, _ := os.ReadFile(l.record())
 	return max(0, bytes.Count(b, []byte("\n"))-1)
 }
 
@@ -101,13 +105,9 @@ func (l *lab) ended() (int, *results.Record) {
 	l.t.Helper()
 	<-l.over
 	waitForNothingLeft(l.t)
-	dirs, _ := filepath.Glob(filepath.Join(l.out, "*-bench"))
-	if len(dirs) != 1 {
-		l.t.Fatalf("the runs are %v: %s", dirs, &l.stderr)
-	}
-	rec, err := results.Read(dirs[0])
+	rec, err := results.Read(filepath.Dir(l.record()))
 	if err != nil {
-		l.t.Fatal(err)
+		l.t.Fatalf("%v: %s", err, &l.stderr)
 	}
 	return l.cmd.ProcessState.ExitCode(), rec
 }
@@ -303,48 +303,83 @@ func TestVanished(t *testing.T) {
 	})
 }
 
-// TestFullDiskMidRun fills the disk that a run is written to: what is recorded stays, the run goes on, and what could not be
-// written stands on standard error, from where it makes the record whole.
+// TestFullDiskMidRun lets the record of a run grow no more: what is recorded stays, the run goes on, and what could not be
+// written stands on standard error, whole. With room again the run can be gone on with.
 func TestFullDiskMidRun(t *testing.T) {
-	disk := t.TempDir()
-	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=512k"); err != nil {
-		t.Skipf("a small disk cannot be made here: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
-	l := begin(t, filepath.Join(disk, "results"), "plaintext", "--cores", "reactor", "--rounds", "6", "--duration", "100ms", "--warmup", "0s", "--generator", "corelab")
-	waitFor(t, "two trials", func() bool { return l.trials() >= 2 })
-	if err := fill(filepath.Join(disk, "ballast")); err != nil {
-		t.Fatal(err)
-	}
-	before := l.trials()
-	code, rec := l.ended()
-	if code != exitFailed || !strings.Contains(l.stderr.String(), "no space left on device") || !strings.Contains(l.stderr.String(), "the run goes on") || len(rec.Trials) < before-1 {
-		t.Errorf("exit %d, %d trials: %s", code, len(rec.Trials), &l.stderr)
-	}
-	rescued := 0
-	for _, line := range strings.Split(l.stderr.String(), "\n") {
-		var trial results.Trial
-		if json.Unmarshal([]byte(line), &trial) == nil && trial.Kind == results.KindTrial {
-			rescued++
-			if trial.Load == nil || trial.Load.Requests == 0 {
-				t.Errorf("a rescued trial has no load: %s", line)
+	for name, c := range map[string]struct {
+		disk func(dir string) error         // prepares it
+		full func(l *lab, dir string) error // has it full from now on
+		room func(dir string) error         // undoes that
+		says string
+	}{
+		"full disk": {
+			func(dir string) error { return unix.Mount("tmpfs", dir, "tmpfs", 0, "size=512k") },
+			func(_ *lab, dir string) error { return fill(filepath.Join(dir, "ballast")) },
+			func(dir string) error { return os.Remove(filepath.Join(dir, "ballast")) },
+			"no space left on device",
+		},
+		"limit of file size": {
+			func(string) error { return nil },
+			func(l *lab, _ string) error {
+				info, err := os.Stat(l.record())
+				if err != nil {
+					return err
+				}
+				most := uint64(info.Size()) + 1000 // the next trial is cut in its middle
+				return unix.Prlimit(l.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: most}, nil)
+			},
+			func(string) error { return nil },
+			"file too large",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := c.disk(dir); err != nil {
+				t.Skipf("only root has a small disk: %v", err)
 			}
+			t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) }) // where it was mounted
+			l := begin(t, filepath.Join(dir, "results"), "plaintext", "--cores", "reactor", "--rounds", "6", "--duration", "100ms", "--warmup", "0s", "--generator", "corelab")
+			waitFor(t, "two trials", func() bool { return l.trials() >= 2 })
+			if err := c.full(l, dir); err != nil {
+				t.Fatal(err)
+			}
+			before := l.trials()
+			code, rec := l.ended()
+			said := l.stderr.String()
+			if code != exitFailed || !strings.Contains(said, c.says) || !strings.Contains(said, "the run goes on and keeps its trials in memory") || len(rec.Trials) < before {
+				t.Errorf("exit %d, %d trials of %d: %s", code, len(rec.Trials), before, said)
+			}
+			rescued := rescued(t, said)
+			if rescued == 0 || rec.Torn != "" {
+				t.Errorf("%d trials were rescued, torn %q", rescued, rec.Torn)
+			}
+			if err := c.room(dir); err != nil {
+				t.Fatal(err)
+			}
+			o := corelab(t, nil, "bench", "--resume", rec.Dir)
+			again, err := results.Read(rec.Dir)
+			if o.code != 0 || err != nil || again.End == nil || len(again.Trials) != len(rec.Trials)+rescued {
+				t.Errorf("exit %d, %v, %d trials after %d and %d: %s", o.code, err, len(again.Trials), len(rec.Trials), rescued, o.stderr)
+			}
+			waitForNothingLeft(t)
+		})
+	}
+}
+
+// rescued counts the trials among the lines of text, each of which must be whole.
+func rescued(t *testing.T, text string) (n int) {
+	t.Helper()
+	for _, line := range strings.Split(text, "\n") {
+		var trial results.Trial
+		if !strings.HasPrefix(line, "{") {
+			continue
 		}
+		if err := json.Unmarshal([]byte(line), &trial); err != nil || trial.Kind != results.KindTrial || trial.Load == nil || trial.Load.Requests == 0 {
+			t.Errorf("%v; a rescued trial without its load: %s", err, line)
+		}
+		n++
 	}
-	whole, err := os.ReadFile(filepath.Join(rec.Dir, results.RunFile))
-	if err != nil || rescued == 0 || rec.Torn != "" || !bytes.HasSuffix(whole, []byte("\n")) {
-		t.Errorf("%v; %d trials were rescued, torn %q", err, rescued, rec.Torn)
-	}
-	// With room again the run can be gone on with.
-	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
-		t.Fatal(err)
-	}
-	o := corelab(t, nil, "bench", "--resume", rec.Dir)
-	again, err := results.Read(rec.Dir)
-	if o.code != 0 || err != nil || again.End == nil || len(again.Trials) < len(rec.Trials)+rescued {
-		t.Errorf("exit %d, %v: %s", o.code, err, o.stderr)
-	}
-	waitForNothingLeft(t)
+	return n
 }
 
 // fill writes until the disk of file is full.

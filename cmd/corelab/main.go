@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -52,7 +54,11 @@ type coded interface {
 	ExitCode() int
 }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	// A file that may grow no more is an error of the write, as a full disk is, and no end of the run.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	code := exitOK
