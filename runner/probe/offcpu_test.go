@@ -39,7 +39,6 @@ func scheduled(script string) string {
 
 func TestOffCPU(t *testing.T) {
 	const ms = time.Millisecond
-	const root = "server;"
 	const stack = ";wait101@server;schedule@[kernel.kallsyms] "
 	for name, tt := range map[string]struct {
 		script string
