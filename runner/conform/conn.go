@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -43,9 +44,10 @@ type conn struct {
 	written  chan struct{} // closed when the writer has ended
 	stop     func() bool
 
-	mu   sync.Mutex
-	said []Line
-	kept map[string]int // bytes by side
+	mu    sync.Mutex
+	said  []Line
+	kept  map[string]int // bytes by side
+	wrote time.Time      // the last write's end
 }
 
 // write is something that the writer does.
@@ -76,14 +78,29 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
-// read waits for the next bytes no longer than the patience.
+// read waits for the next bytes no longer than the patience, from now or from the last write on: a message that goes out in
+// many pieces is not answered before the last.
 func (c *conn) read(b []byte) (int, error) {
-	c.net.SetReadDeadline(earlier(time.Now().Add(c.patience), c.until))
-	n, err := c.net.Read(b)
-	if n > 0 {
-		c.keep("server", b[:n])
+	from := time.Now()
+	for {
+		c.net.SetReadDeadline(earlier(from.Add(c.patience), c.until))
+		n, err := c.net.Read(b)
+		if n > 0 {
+			c.keep("server", b[:n])
+		}
+		wrote := c.wroteAt()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !wrote.After(from) || time.Now().After(c.until) {
+			return n, err
+		}
+		from = wrote
 	}
-	return n, err
+}
+
+// wroteAt is when the last write was done.
+func (c *conn) wroteAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wrote
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -155,6 +172,9 @@ func (c *conn) writer() {
 func (c *conn) put(b []byte) error {
 	c.keep("client", b)
 	_, err := c.net.Write(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrote = time.Now()
 	return err
 }
 

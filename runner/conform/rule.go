@@ -49,7 +49,7 @@ var Rules = [ruleCount]Rule{
 	ruleDate:        {"responses/date", "RFC 9110 §6.6.1, §5.6.7", Must, "An origin server with a clock sends Date with every 2xx, 3xx and 4xx answer, once, as an IMF-fixdate."},
 	ruleOnce:        {"responses/field-once", "RFC 9110 §5.3", Must, "A field whose value is no list is sent at most once."},
 	ruleAllow:       {"responses/allow", "RFC 9110 §15.5.6", Must, "A 405 names the methods that the resource allows."},
-	ruleDemands:     {"responses/required-fields", "RFC 9110 §15.5.2, §15.5.22, §14.4", Must, "A 401 has WWW-Authenticate, a 426 has Upgrade, a 206 has Content-Range or multipart content."},
+	ruleDemands:     {"responses/required-fields", "RFC 9110 §15.5.2, §15.5.22, §15.3.7", Must, "A 401 has WWW-Authenticate, a 426 has Upgrade, a 206 has Content-Range or multipart content."},
 	ruleModified:    {"responses/last-modified", "RFC 9110 §8.8.2.1", Must, "Last-Modified is not later than Date."},
 	ruleInterim:     {"responses/interim", "RFC 9110 §15.2, §15.2.2", Must, "No interim answer goes to HTTP/1.0, and no protocol is switched that nobody asked for."},
 	ruleCloses:      {"responses/close-is-close", "RFC 9112 §9.6", Must, "A server that sent the close option closes the connection behind that answer, and sends nothing more."},

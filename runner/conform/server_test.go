@@ -69,7 +69,7 @@ func serve(t *testing.T, w wrong) Server {
 			}
 			one := func() {
 				defer c.Close()
-				c.SetDeadline(time.Now().Add(20 * time.Second))
+				c.SetDeadline(time.Now().Add(5 * time.Minute))
 				if err := w.connection(c.(*net.TCPConn)); w.mortal && errors.Is(err, syscall.ECONNRESET) {
 					l.Close()
 				}

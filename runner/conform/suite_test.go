@@ -204,7 +204,7 @@ malformed
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Run(t.Context(), s, cases, Options{Patience: 10 * time.Second})
+	r, err := Run(t.Context(), s, cases, Options{Patience: longPatience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestStops(t *testing.T) {
 func TestProgress(t *testing.T) {
 	var told []int
 	cases := rightCases(t)
-	if _, err := Run(t.Context(), serve(t, wrong{}), cases, Options{Patience: 10 * time.Second, Progress: func(done, total int) {
+	if _, err := Run(t.Context(), serve(t, wrong{}), cases, Options{Patience: longPatience, Progress: func(done, total int) {
 		if total != len(cases) {
 			t.Errorf("%d of %d", done, total)
 		}
@@ -279,7 +279,7 @@ func TestProgress(t *testing.T) {
 func TestPrinted(t *testing.T) {
 	s := serve(t, wrong{edit: status(404, func(r *reply) { r.without("Date"); r.fields = append(r.fields, "X-Bad: \x1b[31m|red|") })})
 	s.Name = "a\x1b[2Jb"
-	r, err := Run(t.Context(), s, rightCases(t), Options{Patience: 10 * time.Second})
+	r, err := Run(t.Context(), s, rightCases(t), Options{Patience: longPatience})
 	if err != nil {
 		t.Fatal(err)
 	}
