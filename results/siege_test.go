@@ -63,6 +63,14 @@ func TestSiegeVerdict(t *testing.T) {
 			disturbedTrial(t)
 			t.Load.Latency.P99 *= 2
 		}, SiegeNotShown, "something else took the CPU"},
+		"late where something else ran": {6, func(t *Trial) {
+			disturbedTrial(t)
+			t.Siege.Attack.Late, t.Load.Errors.Timeout = 3, 500
+		}, SiegeNotShown, "18 were cut late"},
+		"never, where something else ran": {6, func(t *Trial) {
+			disturbedTrial(t)
+			t.Siege.Attack.Overdue = 1
+		}, SiegeFails, "6 were open"},
 		"late":           {6, func(t *Trial) { t.Siege.Attack.Late = 3 }, SiegeFails, "18 were cut late"},
 		"early":          {6, func(t *Trial) { t.Siege.Attack.Early = 1 }, SiegeFails, "6 were cut before"},
 		"never":          {6, func(t *Trial) { t.Siege.Attack.Overdue = 1 }, SiegeFails, "6 were open longer than 10.0 s"},
