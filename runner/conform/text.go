@@ -93,7 +93,7 @@ func parseWord(s string) (part, error) {
 	}
 	if count, bytes, found := strings.Cut(s, "*"); found {
 		n, err := strconv.Atoi(count)
-		if err != nil || n < 0 || n*len(bytes) > maxRepeat {
+		if err != nil || n < 0 || n > maxRepeat/max(len(bytes), 1) {
 			return part{}, fmt.Errorf("{%s}: no count, or more than %d bytes", s, maxRepeat)
 		}
 		repeated, err := parseText(bytes)

@@ -89,10 +89,7 @@ func (h2loadGenerator) Parse(stdout, stderr []byte) (Result, error) {
 	r.Connections = int(p.number(clients[1]))
 	r.Requests, r.BytesIn = p.number(counts[3]), p.number(traffic[1])
 	r.Elapsed = time.Duration(p.scaled(rate[1], h2loadUnits))
-	// The rate has more digits than the printed time.
-	if perSecond, err := strconv.ParseFloat(rate[2], 64); err == nil && perSecond > 0 && r.Requests > 0 {
-		r.Elapsed = time.Duration(float64(r.Requests) / perSecond * float64(time.Second))
-	}
+	r.Elapsed = p.elapsed(r.Requests, rate[2], r.Elapsed)
 	// What it calls failed is errored, timed out, or has a status from 400 on.
 	r.Errors = results.Errors{Read: p.number(counts[6]) - min(p.number(counts[6]), p.number(counts[7])), Timeout: p.number(counts[7]),
 		Status: p.number(status[3]) + p.number(status[4])}

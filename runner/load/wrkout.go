@@ -35,10 +35,7 @@ func (wrkGenerator) Parse(stdout, stderr []byte) (Result, error) {
 	r.Requests = p.number(count[1])
 	r.Elapsed = p.duration(count[2])
 	r.BytesIn = p.bytes(count[3])
-	// The rate has more digits than the printed time.
-	if perSecond, err := strconv.ParseFloat(rate[1], 64); err == nil && perSecond > 0 && r.Requests > 0 {
-		r.Elapsed = time.Duration(float64(r.Requests) / perSecond * float64(time.Second))
-	}
+	r.Elapsed = p.elapsed(r.Requests, rate[1], r.Elapsed)
 	if m := wrkSocket.FindStringSubmatch(out); m != nil {
 		r.Errors = results.Errors{Connect: p.number(m[1]), Read: p.number(m[2]), Write: p.number(m[3]), Timeout: p.number(m[4])}
 	}
@@ -56,8 +53,27 @@ func (wrkGenerator) Parse(stdout, stderr []byte) (Result, error) {
 	return r, p.err
 }
 
+// maxFigure bounds what a figure may stand for, so that it is an int64 and a uint64: 2^62 ns are 146 years.
+const maxFigure = 1 << 62
+
 // wrkReader turns wrk's figures into numbers and keeps the first error.
 type wrkReader struct{ err error }
+
+// elapsed is the time that requests took at the printed rate, which has more digits than the printed time.
+func (p *wrkReader) elapsed(requests uint64, perSecond string, printed time.Duration) time.Duration {
+	rate, err := strconv.ParseFloat(perSecond, 64)
+	if err != nil || rate <= 0 || requests == 0 {
+		return printed
+	}
+	nanoseconds := float64(requests) / rate * float64(time.Second)
+	if nanoseconds > maxFigure {
+		if p.err == nil {
+			p.err = fmt.Errorf("%d requests at a rate of %q take too long to be true", requests, perSecond)
+		}
+		return printed
+	}
+	return time.Duration(nanoseconds)
+}
 
 // latency is the distribution, nil where wrk prints only zeros.
 func (p *wrkReader) latency(out string, requests uint64) *results.Latency {
@@ -93,14 +109,20 @@ func (p *wrkReader) split(s string) (float64, string) {
 	return f, s[i:]
 }
 
-// scaled is a figure times what its unit stands for.
+// scaled is a figure times what its unit stands for, from 0 to maxFigure.
 func (p *wrkReader) scaled(s string, units map[string]float64) float64 {
 	f, unit := p.split(s)
 	k, ok := units[unit]
 	if !ok && p.err == nil {
 		p.err = fmt.Errorf("wrk's figure %q has an unknown unit", s)
 	}
-	return f * k
+	if v := f * k; v >= 0 && v <= maxFigure {
+		return v
+	}
+	if p.err == nil {
+		p.err = fmt.Errorf("wrk's figure %q is below 0 or too large to be true", s)
+	}
+	return 0
 }
 
 func (p *wrkReader) duration(s string) time.Duration {
