@@ -70,6 +70,7 @@ func TestCasesThatAreWrong(t *testing.T) {
 		head + "> {nothing}\n< 200\n":                   "is no word",
 		head + "> {path\n< 200\n":                       "without its }",
 		head + "> {99999999*a}\n< 200\n":                "no count, or more than",
+		head + "> {9223372036854775807*aa}\n< 200\n":    "no count, or more than",
 		head + "> {0:ETag}\n< 200\n":                    "number of an answer",
 		head + "> a\n<\n":                               "no status",
 		head + "> a\n< 2000\n":                          "is no status",
