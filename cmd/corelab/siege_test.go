@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -127,4 +130,46 @@ func TestSiegeUsage(t *testing.T) {
 			t.Errorf("%+v", cell)
 		}
 	}
+}
+
+// TestSiegeInterrupted ends in the middle of a siege, and leaves a record, a report and no process.
+func TestSiegeInterrupted(t *testing.T) {
+	out := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "corelab"), "siege", "epoll", "--kind", "silent", "--heads", "50", "--rounds", "2", "--duration", "100ms",
+		"--rate", "200", "-c", "2", "--placement", "shared", "--out", out)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	sieging := func() bool {
+		return slices.ContainsFunc(commandLines(t), func(args []string) bool {
+			return slices.Contains(args, "--lay") && slices.Contains(args, filepath.Join(bin, "corelab"))
+		})
+	}
+	waitFor(t, "a siege", sieging)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() // its exit code is looked at
+	rec := record(t, out)
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || rec.End == nil || !rec.End.Interrupted || rec.End.Trials != len(rec.Trials) {
+		t.Errorf("exit %d, %d windows, end %+v\n%s", code, len(rec.Trials), rec.End, stderr.String())
+	}
+	waitForNothingLeft(t)
+}
+
+// commandLines are those of all processes.
+func commandLines(t *testing.T) (lines [][]string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil { // it may have ended
+			lines = append(lines, strings.Split(strings.TrimRight(string(b), "\x00"), "\x00"))
+		}
+	}
+	return lines
 }
