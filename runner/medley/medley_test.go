@@ -100,7 +100,7 @@ func TestWrong(t *testing.T) {
 }
 
 func TestNothingServed(t *testing.T) {
-	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", 503) })
+	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusServiceUnavailable) })
 	if calls, _, err := Learn(t.Context(), addr, Deck([]string{"a.txt"})); err == nil {
 		t.Errorf("it learned %v", calls)
 	}
