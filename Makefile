@@ -68,8 +68,8 @@ check:
 	$(GO) test -count=1 ./...
 	$(GO) test -C $(PEERS) -count=1 ./...
 
-# Under the race detector a measurement is of the detector, and simulations take minutes: check runs these.
-MEASURE := TestKilledAtAnyMoment|TestLiveVerdicts|TestLiveTooNoisy|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers
+# Under the race detector a measurement is of the detector, simulations take minutes, and what a browser shows is the same: check runs these.
+MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|Browser
 
 race:
 	$(GO) test -count=1 -race -skip '$(MEASURE)' ./httpcore/... ./servers/... ./apps/... ./runner/... ./results/... ./cmd/...
