@@ -2,7 +2,7 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
-# make publish    take RUN=results/latest as the reference run AS=bench, peers or selftest, and show it in the README
+# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled or selftest, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
@@ -50,7 +50,7 @@ publish: build
 	mkdir -p results/reference/$(AS)
 	bin/corelab report $(RUN) --format slim > results/reference/$(AS)/run.jsonl
 	rm -rf results/reference/$(AS)/profiles results/reference/$(AS)/flame
-	if [ -d $(RUN)/profiles ]; then cp -R $(RUN)/profiles results/reference/$(AS)/; fi
+	if [ -d $(RUN)/profiles ]; then mkdir results/reference/$(AS)/profiles && cp $(RUN)/profiles/*.pb.gz results/reference/$(AS)/profiles/; fi
 	$(MAKE) readme
 
 # The README's table and pictures come from results/reference/.

@@ -22,9 +22,9 @@ import (
 var update = flag.Bool("update", false, "write the README's generated block anew from the reference run")
 
 // The committed runs: of the first the README shows the table, and of all the reports are held to the records.
-const readmeRun = "results/reference/peers"
+const readmeRun = "results/reference/profiled"
 
-var referenceRuns = []string{readmeRun, "results/reference/bench"}
+var referenceRuns = []string{readmeRun, "results/reference/peers", "results/reference/bench"}
 
 // selftestRun is the committed selftest.
 const selftestRun = "results/reference/selftest"
@@ -66,6 +66,9 @@ func TestReferenceReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range files {
+			if strings.HasSuffix(name, ".folded") {
+				continue // larger than all else, and made of the profile beside it by report --format folded
+			}
 			holdTo(t, filepath.Join(run, name), want)
 		}
 	}
