@@ -161,7 +161,7 @@ var BottleneckRules = []BottleneckRule{
 		Moves: "fewer goroutines that block and wake for a request: one loop that serves all that is ready (epoll, reactor)"},
 	{Name: "allocation", of: ofServer, find: memoryStandsOut, Provoked: "takes a server that allocates much for a request; corelab's cores do not",
 		When:  "garbage collection and allocation stand out in the profile",
-		Moves: "reuse buffers; the go-heap profile names who allocates"},
+		Moves: "reuse buffers; the flame graph, and of our cores the go-heap profile, name who allocates"},
 	{Name: "epoll", of: ofServer, find: epollStandsOut, Provoked: provokedByCalls,
 		When:  "interest is registered anew for each request, or epoll stands out in the profile",
 		Moves: "register a connection once and leave it, and take more events at once"},
