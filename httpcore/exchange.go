@@ -146,6 +146,14 @@ func (x *Exchange) Pause() {
 	}
 }
 
+// Discard has the rest of a streamed body read and thrown away, as a Reply without a Source does: its Sink is let go. It is
+// for a reply whose Source ends before the body that it no longer needs.
+func (x *Exchange) Discard() {
+	if x.sink != nil {
+		x.letGo(nil)
+	}
+}
+
 // start begins a new exchange.
 func (x *Exchange) start() {
 	*x = Exchange{c: x.c, gen: x.gen, open: true}
@@ -172,9 +180,13 @@ func (x *Exchange) check() {
 func (x *Exchange) letGo(err error) {
 	s, gone := x.sink, x.gone
 	x.sink = nil
-	if x.c.body.mode == modeSink {
-		x.c.body.mode = modeDiscard
-		x.c.body.paused = false
+	if b := &x.c.body; b.mode == modeSink {
+		b.mode = modeDiscard
+		if b.paused {
+			b.paused = false
+			b.excuse(x.c.now)
+			x.c.again = x.c.phase == phaseBody // what came meanwhile waits, and no event may announce it
+		}
 	}
 	if err == nil {
 		return

@@ -96,16 +96,23 @@ func (r *Request) step(v Verdict) {
 	}
 }
 
-// settle does what the callback that has just returned asked for.
+// settle does what the callback that has just returned asked for. The stages are left while the request can still be read.
 func (r *Request) settle() {
 	if r.answered && !r.replied && !r.ended {
 		r.reply()
 	}
+	if r.dropped && r.replied && !r.ended {
+		r.ended = true
+		r.closeSource(r.outcome.Err)
+		r.leave()
+		r.held.Cut()
+	}
 	if !r.ended {
 		return
 	}
-	if r.entered >= 0 {
-		r.leave()
+	r.leave()
+	if r.dropped && !r.replied {
+		r.held.Drop()
 	}
 	r.Shard.recycle(r)
 }
@@ -172,8 +179,11 @@ func (r *Request) fail(err error) {
 	}
 }
 
-// leave leaves the stages that were entered.
+// leave leaves the stages that were entered, the first time it is called.
 func (r *Request) leave() {
+	if r.entered < 0 {
+		return
+	}
 	r.outcome.Latency = r.loop.Now() - r.Began
 	for r.entered > 0 {
 		r.entered--

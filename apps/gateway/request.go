@@ -58,6 +58,8 @@ type Request struct {
 	resumed  bool // and was resumed
 	answered bool
 	replied  bool // the answer's head is sent
+	dropped  bool // the connection is to end
+	closed   bool // the answer's Source is closed
 	ended    bool // nothing more will happen
 }
 
@@ -82,15 +84,15 @@ func (r *Request) Answered() bool { return r.answered || r.ended }
 
 // Drop ends the client's connection: without an answer, or, where the answer has begun, in the middle of it.
 func (r *Request) Drop(err error) {
-	if r.ended {
+	if r.ended || r.dropped {
 		return
 	}
 	if err == nil {
 		err = errDropped
 	}
-	r.outcome.Err = err
+	r.dropped = true
 	if r.replied {
-		r.held.Cut()
+		r.outcome.Err = err
 		return
 	}
 	if r.answered {
@@ -98,17 +100,16 @@ func (r *Request) Drop(err error) {
 	}
 	r.fail(err)
 	r.outcome.Gone = false
-	r.held.Drop()
 }
 
 // Wait returns the handle by which the stage that is about to answer Wait goes on later.
 func (r *Request) Wait() Waiter {
 	r.waiting = true
-	return Waiter{r, r.gen}
+	return Waiter{r.Shard, r, r.gen}
 }
 
 // Handle returns a Waiter for callbacks, without a promise to resume it.
-func (r *Request) Handle() Waiter { return Waiter{r, r.gen} }
+func (r *Request) Handle() Waiter { return Waiter{r.Shard, r, r.gen} }
 
 // Stream has the content of the request go to s, from its first byte on: the pieces come after the callback under way, and
 // End at once if there is none. The Exchange that s is given may be paused and resumed, as in httpcore. If the content does
@@ -172,6 +173,7 @@ func (r *Request) Exit(outermost bool) {
 // Waiter is a handle to a request that outlives the callback in which it was made. All but Post are for code that holds the
 // request's shard.
 type Waiter struct {
+	s   *Shard
 	r   *Request
 	gen uint32
 }
@@ -211,7 +213,7 @@ func (w Waiter) Post(loop httpcore.Loop, fire func(r *Request)) {
 
 // call runs fire about a live request, as the outermost callback of the request's loop.
 func (w Waiter) call(fire func()) {
-	s := w.r.Shard
+	s := w.s
 	s.Lock()
 	if w.Live() {
 		w.r.inside = true
@@ -257,8 +259,9 @@ func (f *inflow) End(x *httpcore.Exchange) {
 	r.Exit(in)
 }
 
-// Abort implements httpcore.Sink.
-func (f *inflow) Abort(err error) { (*Request)(f).aborted(err) }
+// Abort implements httpcore.Sink. Who waits is told by OnAbort, who has answered by the Source's Close: here r may be
+// another's already.
+func (f *inflow) Abort(error) {}
 
 // aborted is what the connection calls when the client is gone before the answer's head.
 func (r *Request) aborted(err error) {
@@ -277,8 +280,13 @@ type outflow Request
 func (f *outflow) Next(most int) (p []byte, done bool) {
 	r := (*Request)(f)
 	in := r.Enter()
-	p, done = r.answer.Source.Next(most)
-	r.outcome.Bytes += int64(len(p))
+	if !r.dropped {
+		p, done = r.answer.Source.Next(most)
+		r.outcome.Bytes += int64(len(p))
+	}
+	if r.dropped {
+		p, done = nil, false
+	}
 	r.Exit(in)
 	return p, done
 }
@@ -286,15 +294,23 @@ func (f *outflow) Next(most int) (p []byte, done bool) {
 // Close implements httpcore.Source.
 func (f *outflow) Close(err error) {
 	r := (*Request)(f)
+	if r.closed {
+		return
+	}
 	in := r.Enter()
-	r.answer.Source.Close(err)
-	switch {
-	case err == nil:
+	r.closeSource(err)
+	if err == nil {
 		r.ended = true
-	case r.outcome.Err != nil: // a stage dropped it
-		r.ended = true
-	default:
+		r.X.Discard()
+	} else {
 		r.fail(err)
 	}
+	r.leave()
 	r.Exit(in)
+}
+
+// closeSource closes the answer's Source.
+func (r *Request) closeSource(err error) {
+	r.closed = true
+	r.answer.Source.Close(err)
 }
