@@ -1,5 +1,7 @@
 package httpcore
 
+import "net/netip"
+
 // Exchange is one request and its answer, as a route's function sees it. It belongs to its connection: neither it nor a
 // slice that it returns may be kept after the function returns, unless the exchange is held ([Exchange.Hold]), and then
 // until the reply. All its methods are for the owner of the connection.
@@ -60,6 +62,18 @@ func (x *Exchange) ContentLength() int64 {
 		return -1
 	}
 	return x.c.head.ContentLength()
+}
+
+// Peer returns the address of the client's end of the connection; the zero AddrPort where the core does not tell.
+func (x *Exchange) Peer() netip.AddrPort {
+	c := x.c
+	if !c.peered {
+		c.peered = true
+		if l, ok := c.loop.(Peering); ok {
+			c.peer = l.PeerOf(c)
+		}
+	}
+	return c.peer
 }
 
 // Loop returns what the core lends to wait for something else.

@@ -71,9 +71,9 @@ func (c *Conn) cut() {
 	c.linger()
 }
 
-// Cut ends a reply whose Source will not come to its end: the connection closes behind what is queued, and only the
+// Break ends a reply whose Source will not come to its end: the connection closes behind what is queued, and only the
 // missing rest tells the peer.
-func (h Held) Cut() {
+func (h Held) Break() {
 	if !h.Live() || h.c.x.src == nil {
 		return
 	}
