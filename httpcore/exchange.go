@@ -26,6 +26,9 @@ type Exchange struct {
 // Method returns the request method.
 func (x *Exchange) Method() Method { return x.c.head.Method() }
 
+// MethodName returns the request method as it was sent, one that HTTP does not know too.
+func (x *Exchange) MethodName() []byte { return x.c.head.MethodName() }
+
 // Target returns the request target as it was sent, RFC 9112 §3.2.
 func (x *Exchange) Target() []byte { return x.c.head.Target() }
 

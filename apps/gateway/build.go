@@ -2,30 +2,53 @@ package gateway
 
 import (
 	"fmt"
-	"net/netip"
+	"maps"
+	"slices"
+	"strings"
 )
 
-// New returns a gateway of a configuration.
-func New(c *Config) (*Gateway, *Faults) {
+// New returns a gateway of a configuration that [Read] gave.
+func New(c *Config, f *Faults) (*Gateway, error) {
 	g := &Gateway{ids: map[memoKey]*keepID{}}
-	return g, g.Take(c)
+	if err := g.take(c, f); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
-// Take compiles a configuration and takes it over, from the next request on. If something is wrong with it, it returns all
-// that is, and the one in force stays. Any goroutine may call it.
-func (g *Gateway) Take(c *Config) *Faults {
+// Take compiles a configuration that [Read] gave, and takes it over, from the next request on. If anything is wrong with
+// it, the error is a [*Faults] of all that is, and the one in force stays. Any goroutine may call it.
+func (g *Gateway) Take(c *Config, f *Faults) error {
+	err := g.take(c, f)
+	if err != nil {
+		g.refused.Add(1)
+	} else {
+		g.taken.Add(1)
+	}
+	return err
+}
+
+func (g *Gateway) take(c *Config, f *Faults) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sn := &Snapshot{Config: c, Upstreams: map[string]*Upstream{}, keeps: map[*keepID]bool{}, shares: map[shareID]*share{}}
-	b := &Builder{Config: c, Snapshot: sn, faults: &Faults{}, gateway: g, memo: map[memoKey]any{}}
+	b := &Builder{Config: c, Snapshot: sn, faults: f, gateway: g, memo: map[memoKey]any{}}
+	if !f.None() {
+		return f // what could not be read would only be said to be missing
+	}
 	b.build()
-	if len(b.faults.all) > 0 {
+	if !f.None() {
 		for _, s := range b.made {
 			s.close()
 		}
-		return b.faults
+		return f
 	}
-	old := g.snapshot.Swap(sn)
+	old := g.snapshot.Load()
+	if old != nil {
+		sn.number = old.number
+	}
+	sn.number++
+	g.snapshot.Store(sn)
 	for _, s := range b.made {
 		if v, ok := s.value.(Starter); ok {
 			v.Start(g)
@@ -44,14 +67,15 @@ func (g *Gateway) Take(c *Config) *Faults {
 // build compiles the whole.
 func (b *Builder) build() {
 	c, sn := b.Config, b.Snapshot
-	for name, uc := range c.Upstreams {
-		sn.Upstreams[name] = b.upstream(name, uc)
+	b.check()
+	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		sn.Upstreams[name] = b.upstream(name, c.Upstreams[name])
 	}
 	for i, rc := range c.Routes {
 		at := fmt.Sprintf("routes.%d", i)
 		up := sn.Upstreams[rc.Upstream]
 		if up == nil && rc.Upstream != "" {
-			b.Fault(at+".upstream", "there is no upstream %q", rc.Upstream)
+			b.Fault(at+".upstream", "there is no upstream %q%s", rc.Upstream, among(c.Upstreams))
 		}
 		rt := newRoute(rc.Name, b.compile(rc, up, at))
 		rt.Index, rt.Upstream, rt.Config = i, up, rc
@@ -63,16 +87,13 @@ func (b *Builder) build() {
 	sn.table = buildTable(b, sn.Routes)
 }
 
-// upstream compiles one of upstreams.NAME.
-func (b *Builder) upstream(name string, uc *UpstreamConfig) *Upstream {
-	up := &Upstream{Name: name, Config: uc}
-	for i, ec := range uc.Endpoints {
-		addr, err := netip.ParseAddrPort(ec.Address)
-		if err != nil {
-			b.Fault(fmt.Sprintf("upstreams.%s.endpoints.%d.address", name, i), "%q is no address: write it like 127.0.0.1:8081", ec.Address)
-		}
-		up.Endpoints = append(up.Endpoints, &Endpoint{Upstream: up, Index: i, Name: name + "/" + ec.Address, Addr: addr,
-			Host: ec.Address, Weight: max(ec.Weight, 1), Tags: ec.Tags})
+// among says which names there are.
+func among[T any](m map[string]T) string {
+	if len(m) == 0 || len(m) > maxAmong {
+		return ""
 	}
-	return up
+	return "; there are " + strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 }
+
+// maxAmong bounds the names that a fault shows.
+const maxAmong = 20

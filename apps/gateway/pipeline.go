@@ -105,7 +105,7 @@ func (r *Request) settle() {
 		r.ended = true
 		r.closeSource(r.outcome.Err)
 		r.leave()
-		r.held.Cut()
+		r.held.Break()
 	}
 	if !r.ended {
 		return

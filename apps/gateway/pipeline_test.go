@@ -143,7 +143,7 @@ func (d *drip) Close(error) {
 // play is a gateway with one route of scripted stages.
 func play(t testing.TB, log *[]string, last *Outcome, script ...deed) *Gateway {
 	t.Helper()
-	g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}}}})
+	g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}}}}, &Faults{})
 	if faults != nil {
 		t.Fatal(faults)
 	}
@@ -486,7 +486,7 @@ func TestCrowd(t *testing.T) {
 // TestNoAllocation serves by a pipeline of stages that neither wait nor stream.
 func TestNoAllocation(t *testing.T) {
 	for _, shared := range []bool{false, true} {
-		g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}, Null: 8}}})
+		g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}, Null: 8}}}, &Faults{})
 		if faults != nil {
 			t.Fatal(faults)
 		}
@@ -506,7 +506,7 @@ func TestNoAllocation(t *testing.T) {
 func BenchmarkNull(b *testing.B) {
 	for _, n := range []int{0, 1, 8} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}, Null: n}}})
+			g, faults := New(&Config{Routes: []*RouteConfig{{Name: "only", MatchConfig: MatchConfig{Path: "/"}, Null: n}}}, &Faults{})
 			if faults != nil {
 				b.Fatal(faults)
 			}

@@ -66,6 +66,9 @@ type Request struct {
 // Loop is what the core lends to this request's connection.
 func (r *Request) Loop() httpcore.Loop { return r.loop }
 
+// Method returns the request's method as it was sent.
+func (r *Request) Method() []byte { return r.X.MethodName() }
+
 // Snapshot is the configuration that the request began with.
 func (r *Request) Snapshot() *Snapshot { return r.snapshot }
 

@@ -11,10 +11,12 @@ type Snapshot struct {
 	Routes    []*Route             // in the order of the configuration
 	Upstreams map[string]*Upstream // by name
 
-	table  *routeTable
-	none   *Route // of requests that no route takes
-	keeps  map[*keepID]bool
-	shares map[shareID]*share
+	adminKey [32]byte // SHA-256; zeros for none
+	number   int64    // of the configurations taken over
+	table    *routeTable
+	none     *Route // of requests that no route takes
+	keeps    map[*keepID]bool
+	shares   map[shareID]*share
 }
 
 // Route is a route of a snapshot, with its stages.
@@ -79,6 +81,9 @@ type memoKey struct{ kind, name string }
 
 // Fault notes that something is wrong with the configuration at a key, such as "routes.3.limit.rate" or "upstreams.users".
 func (b *Builder) Fault(at, format string, args ...any) { b.faults.Add(at, format, args...) }
+
+// sound reports whether nothing was found wrong so far.
+func (b *Builder) sound() bool { return b.faults.None() }
 
 // Memo returns what fresh returned for this kind and name in this snapshot before, or calls it: for what routes share.
 func Memo[T any](b *Builder, kind, name string, fresh func() T) T {
