@@ -118,14 +118,17 @@ func (s *Shard) take(x *httpcore.Exchange, loop httpcore.Loop) *Request {
 
 // recycle keeps an ended request for a new one. Handles to it are dead.
 func (s *Shard) recycle(r *Request) {
-	gen, gone, lines := r.gen+1, r.gone, r.lines
+	gen, gone, lines, target := r.gen+1, r.gone, r.lines, r.target
 	up, down := r.ToUpstream, r.ToClient
 	up.reset()
 	down.reset()
 	if cap(lines) > maxEditBytes {
 		lines = nil
 	}
-	*r = Request{Shard: s, gen: gen, gone: gone, lines: lines, ToUpstream: up, ToClient: down}
+	if cap(target) > maxEditBytes {
+		target = nil
+	}
+	*r = Request{Shard: s, gen: gen, gone: gone, lines: lines, target: target, ToUpstream: up, ToClient: down}
 	if len(s.spare) < maxSpare {
 		s.spare = append(s.spare, r)
 	}
