@@ -17,12 +17,12 @@ func TestAllocates(t *testing.T) {
 	conditional := get("/", typical+"|If-None-Match: \"12345678\"|If-Modified-Since: "+date0)
 	var a, b Ask
 	one := client{}
+	miss := *get("/miss", typical)
 	for name, f := range map[string]func(){
 		"a hit":             func() { a = Ask{}; c.Look(&a, q, second) },
 		"a conditional hit": func() { a = Ask{}; c.Look(&a, conditional, second) },
 		"a miss that fails": func() {
 			a, b = Ask{}, Ask{Owner: &one}
-			miss := Request{q.Fields, "up", q.Method, q.Host, []byte("/miss"), false}
 			c.Look(&a, &miss, second)
 			c.Join(&a, &miss)
 			c.Look(&b, &miss, second)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"slices"
 	"unsafe"
 )
@@ -50,8 +51,7 @@ func (e *entry) isVariant(f Fields) bool {
 		var name, want []byte
 		name, selecting = cutCounted(selecting)
 		want, selecting = cutCounted(selecting)
-		var v values
-		if !v.equal(f, name, want) {
+		if !equalValues(f, name, want) {
 			return false
 		}
 	}
@@ -70,72 +70,79 @@ func cutCounted(b []byte) (first, rest []byte) {
 }
 
 // absent is the value that is noted for a field that a request has not: no value has such a byte.
-var absent = []byte{0}
+const absent = 0
 
-// values walks over all bytes that a request has in the fields of one name, as if they were one line: members separated by a
-// comma, without white space around them. RFC 9111 §4.1 lets them be combined and normalised so.
-type values struct {
-	found bool
-	out   func(c byte) bool
-}
-
-// walk calls out for each byte until it returns false.
-func (v *values) walk(f Fields, name []byte) {
+// equalValues reports whether a request has exactly want in the fields of one name, as appendValues makes it.
+func equalValues(f Fields, name, want []byte) bool {
+	found := false
 	for i := range f.NumFields() {
 		n, value := f.FieldAt(i)
 		if !sameName(n, name) {
 			continue
 		}
-		if v.found && !v.out(',') {
-			return
-		}
-		v.found = true
-		for from := 0; ; {
-			end := from
-			for end < len(value) && value[end] != ',' {
-				end++
-			}
-			for _, c := range trim(value[from:end]) {
-				if !v.out(c) {
-					return
+		for more := found; ; more = true {
+			if more {
+				if len(want) == 0 || want[0] != ',' {
+					return false
 				}
+				want = want[1:]
 			}
-			if end == len(value) {
+			var member []byte
+			var last bool
+			member, value, last = cutMember(value)
+			if !bytes.HasPrefix(want, member) {
+				return false
+			}
+			want = want[len(member):]
+			if last {
 				break
 			}
-			if !v.out(',') {
-				return
-			}
-			from = end + 1
 		}
+		found = true
 	}
+	if !found {
+		return len(want) == 1 && want[0] == absent
+	}
+	return len(want) == 0
 }
 
-// equal reports whether the request has exactly want.
-func (v *values) equal(f Fields, name, want []byte) bool {
-	rest, same := want, true
-	v.out = func(c byte) bool {
-		same = len(rest) > 0 && rest[0] == c
-		if same {
-			rest = rest[1:]
-		}
-		return same
-	}
-	v.walk(f, name)
-	if !v.found {
-		return len(want) == 1 && want[0] == 0
-	}
-	return same && len(rest) == 0
-}
-
-// appendValues appends what the request has in the fields of that name, or absent.
+// appendValues appends what a request has in the fields of one name, as if they were one line: members with a comma between
+// them, without white space around them. RFC 9111 §4.1 lets them be combined and normalised so.
 func appendValues(dst []byte, f Fields, name []byte) []byte {
-	v := values{out: func(c byte) bool { dst = append(dst, c); return true }}
-	v.walk(f, name)
-	if !v.found {
-		dst = append(dst, absent...)
+	found := false
+	for i := range f.NumFields() {
+		n, value := f.FieldAt(i)
+		if !sameName(n, name) {
+			continue
+		}
+		for more := found; ; more = true {
+			if more {
+				dst = append(dst, ',')
+			}
+			var member []byte
+			var last bool
+			member, value, last = cutMember(value)
+			dst = append(dst, member...)
+			if last {
+				break
+			}
+		}
+		found = true
+	}
+	if !found {
+		dst = append(dst, absent)
 	}
 	return dst
+}
+
+// cutMember cuts the first member off a list, and says whether it was the last.
+func cutMember(list []byte) (member, rest []byte, last bool) {
+	for i, c := range list {
+		if c == ',' {
+			return trim(list[:i]), list[i+1:], false
+		}
+	}
+	return trim(list), nil, true
 }
 
 // sameName compares a field name with one in lower case.
