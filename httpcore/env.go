@@ -46,6 +46,8 @@ type Loop interface {
 	// Wake tells the core to look at c again (Pending, Want, Deadline): a held reply came, or a pause ended.
 	// The Conn calls it, never while the core is inside one of its methods.
 	Wake(c *Conn)
+
+	Dialer
 }
 
 // Timer is a pending [Loop.After].

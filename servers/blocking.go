@@ -135,6 +135,7 @@ func (s *blocking) wake() {
 
 // thread serves one connection after the other, on an OS thread of its own. It is the Loop of the one it serves.
 type thread struct {
+	httpcore.NoDialer
 	server *blocking
 	env    httpcore.Env
 	free   freeList

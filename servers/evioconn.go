@@ -54,6 +54,7 @@ func socketOf(ev evio.Conn) int {
 
 // evioConn is one connection, and the Loop of its handlers.
 type evioConn struct {
+	httpcore.NoDialer
 	httpcore.Conn
 	server  *evioServer
 	loop    *evioLoop

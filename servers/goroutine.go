@@ -219,6 +219,7 @@ func newDesk(s *goroutines) *desk {
 
 // talk is one connection and the goroutine that owns it. It is the Loop of its handlers.
 type talk struct {
+	httpcore.NoDialer
 	server *goroutines
 	nc     *net.TCPConn
 	raw    syscall.RawConn

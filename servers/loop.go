@@ -29,6 +29,7 @@ var errStopped = errors.New("the server stops")
 // What is left to do after a connection's turn, because a buffer was filled or a bound was reached, is remembered in the
 // list of ready connections and done in the loop's next turn, after the events of the others.
 type loop struct {
+	httpcore.NoDialer
 	poller   poller
 	postbox  postbox
 	listener int // -1 once it is closed

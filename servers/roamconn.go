@@ -15,6 +15,7 @@ const roamYield = 200 * time.Microsecond
 // roamConn is a connection that passes from worker to worker. It is the Loop of its own Conn: what is posted comes to
 // whoever owns it then. It is used again for a later connection; what was posted to the earlier one is still called.
 type roamConn struct {
+	httpcore.NoDialer
 	stream // of the owner
 	s      *roamers
 	w      *roamWorker // the owner
