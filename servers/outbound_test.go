@@ -409,7 +409,10 @@ func TestOutboundClientLeaves(t *testing.T) {
 func TestOutboundBoth(t *testing.T) {
 	t.Parallel()
 	const size = 15 << 20
-	u := newUpstream(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	u := newUpstream(t, func(c *net.TCPConn) {
+		c.SetDeadline(time.Now().Add(flowTime))
+		io.Copy(c, c)
+	})
 	relaying(t, &relays{to: u.addr}, servers.Config{}, func(t *testing.T, r *running) error {
 		if lacks(r.core, servers.Backpressure) {
 			t.Skip("it closes a connection that sends faster than the upstream takes: whether this one does is a matter of luck")
@@ -419,6 +422,7 @@ func TestOutboundBoth(t *testing.T) {
 			return err
 		}
 		defer c.Close()
+		c.SetDeadline(time.Now().Add(flowTime))
 		sent := make(chan error, 1)
 		go func() {
 			sent <- func() error {

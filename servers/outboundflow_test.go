@@ -18,14 +18,19 @@ import (
 // flowMost bounds what a relay may hold of a transfer that is held up: a read of the loop and what it had before.
 const flowMost = 256 << 10
 
-// flowSize is more than the sockets on the way hold together.
-const flowSize = 48 << 20
+// flowSize is more than the sockets on the way hold together, where those of the test are small.
+const flowSize = 16 << 20
+
+// flowTime bounds a transfer, on a machine that does much else.
+const flowTime = 2 * time.Minute
 
 // TestOutboundSlowClient has an upstream send much to a client that takes nothing for a while.
 func TestOutboundSlowClient(t *testing.T) {
 	t.Parallel()
 	var wrote atomic.Int64
 	u := newUpstream(t, func(c *net.TCPConn) {
+		c.SetWriteBuffer(64 << 10)
+		c.SetDeadline(time.Now().Add(flowTime))
 		io.Copy(io.Discard, c)
 		wrote.Store(0)
 		for at := 0; at < flowSize; at += len(pattern) {
@@ -41,6 +46,8 @@ func TestOutboundSlowClient(t *testing.T) {
 			return err
 		}
 		defer c.Close()
+		c.SetReadBuffer(64 << 10)
+		c.SetDeadline(time.Now().Add(flowTime))
 		if err := c.send("POST /relay HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"); err != nil {
 			return err
 		}
@@ -80,6 +87,8 @@ func TestOutboundSlowUpstream(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
 	u := newUpstream(t, func(c *net.TCPConn) {
+		c.SetReadBuffer(64 << 10)
+		c.SetDeadline(time.Now().Add(flowTime))
 		<-gate
 		n, _ := io.Copy(io.Discard, c)
 		fmt.Fprintf(c, "%d", n)
@@ -90,6 +99,8 @@ func TestOutboundSlowUpstream(t *testing.T) {
 			return err
 		}
 		defer c.Close()
+		c.SetWriteBuffer(64 << 10)
+		c.SetDeadline(time.Now().Add(flowTime))
 		var wrote atomic.Int64
 		sent := make(chan error, 1)
 		go func() {
