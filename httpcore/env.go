@@ -2,6 +2,7 @@ package httpcore
 
 import (
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -48,6 +49,12 @@ type Loop interface {
 	Wake(c *Conn)
 
 	Dialer
+}
+
+// Peering is a Loop that knows who is at the other end of a connection.
+type Peering interface {
+	// PeerOf returns the address of c's client. It is asked once for each connection, and only if a handler asks.
+	PeerOf(c *Conn) netip.AddrPort
 }
 
 // Timer is a pending [Loop.After].

@@ -64,10 +64,11 @@ type roamers struct {
 
 // newRoamers binds the server.
 func newRoamers(cfg Config, h *httpcore.Handler) (*roamers, error) {
-	listener, err := listen(cfg.Addr, cfg.Backlog, false, false)
+	listeners, err := cfg.bind(1)
 	if err != nil {
 		return nil, err
 	}
+	listener := listeners[0]
 	s := &roamers{cfg: cfg, listener: listener}
 	if s.addr, err = localAddr(listener); err == nil {
 		if err = s.poller.open(); err == nil {
@@ -271,6 +272,7 @@ func (s *roamers) drain() bool {
 	switch {
 	case s.listener >= 0:
 		acceptQueued(s.listener, s.adopt)
+		s.poller.unwatch(s.listener) // another process may have it too, and go on
 		closeNow(s.listener)
 		s.listener = -1
 		s.lateAt, s.cutAt = now+int64(min(lastGrace, s.cfg.Grace)), now+int64(s.cfg.Grace)

@@ -47,7 +47,13 @@ func newGoroutines(cfg Config, h *httpcore.Handler) (*goroutines, error) {
 	// Without KeepAlive: -1, Go makes four system calls for each accepted connection.
 	lc := net.ListenConfig{KeepAlive: -1, Control: boundUnsent}
 	lc.SetMultipathTCP(false) // a multipath listener keeps TCP options to itself, and the other cores have none
-	ln, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
+	var ln net.Listener
+	var err error
+	if len(cfg.Listeners) > 0 {
+		ln, err = cfg.listenInherited()
+	} else {
+		ln, err = lc.Listen(context.Background(), "tcp", cfg.Addr.String())
+	}
 	if err != nil {
 		errno, _ := errors.AsType[syscall.Errno](err)
 		return nil, fmt.Errorf("%w%s", err, listenAdvice(errno))

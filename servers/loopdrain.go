@@ -73,6 +73,7 @@ func (l *loop) stop() {
 	}
 	l.draining = true
 	acceptQueued(l.listener, l.adopt)
+	l.poller.unwatch(l.listener) // another process may have it too, and go on
 	unix.Close(l.listener)
 	l.listener = -1
 	for _, c := range l.conns {

@@ -33,14 +33,7 @@ type loops struct {
 
 // newLoops binds n loops to cfg.Addr, each with its own protocol.
 func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*loops, error) {
-	var listeners []int
-	var err error
-	if n == 1 {
-		listeners = make([]int, 1)
-		listeners[0], err = listen(cfg.Addr, cfg.Backlog, false, false)
-	} else {
-		listeners, err = listenShared(cfg.Addr, cfg.Backlog, n)
-	}
+	listeners, err := cfg.bind(n)
 	if err != nil {
 		return nil, err
 	}
