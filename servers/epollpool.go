@@ -59,6 +59,7 @@ type roamers struct {
 	next   int64 // when the loop will look at the wheel by itself; 0 for never
 	spare  []*roamConn
 	closed bool
+	outs   roamOutbounds
 }
 
 // newRoamers binds the server.
@@ -119,6 +120,7 @@ func (s *roamers) Serve(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.outs.close()
 	if s.listener >= 0 {
 		closeNow(s.listener)
 	}
@@ -185,6 +187,10 @@ func (s *roamers) setTimer(e *entry, due int64) {
 // dispatch acts on one event; the generation tells a stale one.
 func (s *roamers) dispatch(e *unix.EpollEvent) {
 	fd := int(e.Fd)
+	if e.Pad < 0 {
+		s.tellOutbound(fd, e.Pad, e.Events)
+		return
+	}
 	switch fd {
 	case s.listener:
 		s.accept()
@@ -251,7 +257,7 @@ func (s *roamers) adopt(fd int) {
 		s.conns = append(s.conns, nil)
 	}
 	s.conns[fd] = c
-	s.gen++
+	s.gen = nextGen(s.gen)
 	s.accepted.Add(1)
 	s.open.Add(1)
 	c.open(fd, s.gen)

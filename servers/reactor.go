@@ -42,6 +42,7 @@ func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*l
 		for len(listeners) > 0 && err == nil {
 			var l *loop
 			if l, err = newLoop(listeners[0], cfg, h, speak()); err == nil {
+				l.outs.shard = httpcore.Shard{Index: len(s.loops), Of: n}
 				s.loops = append(s.loops, l)
 			}
 			listeners = listeners[1:]
