@@ -47,9 +47,10 @@ func (c *evioConn) Adopt(o httpcore.Outbound, h httpcore.OutboundHandler) error 
 	return adoptWaited(c, &c.server.outs, o, h)
 }
 
-// Shard implements httpcore.Dialer. evio runs all handlers of a loop's connections on that loop.
+// Shard implements httpcore.Dialer. evio runs all handlers of a loop's connections on that loop, but each of these is a
+// Loop that ends with its connection: others, who have news for the shard, find it by its lock alone.
 func (c *evioConn) Shard() httpcore.Shard {
-	return httpcore.Shard{Index: c.loop.index, Of: c.server.cfg.Workers}
+	return httpcore.Shard{Index: c.loop.index, Of: c.server.cfg.Workers, Shared: true}
 }
 
 // outbounds implements outOwner.
