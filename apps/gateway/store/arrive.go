@@ -229,3 +229,6 @@ func hasLine(lines, name []byte) bool {
 	}
 	return false
 }
+
+// Arrives reports whether an answer is being stored for the request.
+func (a *Ask) Arrives() bool { return a.arriving != nil }

@@ -228,3 +228,6 @@ func (c *Cache) Failed(a *Ask) {
 	c.release(a)
 	c.settle(a, Alone)
 }
+
+// Stored says that the answer is here after all, by somebody else: whoever waits looks.
+func (c *Cache) Stored(a *Ask) { c.settle(a, Again) }
