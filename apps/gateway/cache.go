@@ -62,7 +62,7 @@ type cacheState struct {
 type cache struct {
 	space string
 	rules store.Rules
-	wait  time.Duration
+	most  time.Duration // that a request waits
 	state Kept[cacheState]
 }
 
@@ -147,16 +147,23 @@ func (s *cache) look(r *Request, c *cacheState, join bool) Verdict {
 	case f.Alone || !join || c.Join(&p.ask, &q):
 		return s.goOn(r, &f)
 	}
-	p.waiter = r.Wait()
-	if p.timer == nil {
-		p.timer = r.After(s.wait, func(int64) { // whoever is asked takes too long: ask as well
-			if p.ask.Waits() {
-				c.Leave(&p.ask)
-				p.Wake(store.Alone)
-			}
-		})
-	}
+	s.wait(r, c)
 	return Wait
+}
+
+// wait has the request wait for the one that asks, for a while.
+func (s *cache) wait(r *Request, c *cacheState) {
+	p := &r.Cache
+	p.waiter = r.Wait()
+	if p.timer != nil {
+		return
+	}
+	p.timer = r.After(s.most, func(int64) { // whoever asks takes too long: ask as well
+		if p.ask.Waits() {
+			c.Leave(&p.ask)
+			p.Wake(store.Alone)
+		}
+	})
 }
 
 var notCached = text(504)
