@@ -57,6 +57,9 @@ func openKafka(c *KafkaConfig, back func([]byte)) (*kafkaLog, error) {
 		kgo.MaxBufferedRecords(orInt(c.Buffer, kafkaBuffer)),
 		kgo.RecordDeliveryTimeout(c.Timeout.Or(kafkaTimeout)),
 		kgo.ProducerLinger(10*time.Millisecond),
+		// An idempotent producer never gives a line up that it may have sent: a log takes one twice rather than not at all.
+		kgo.DisableIdempotentWrite(),
+		kgo.RequiredAcks(kgo.LeaderAck()),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
