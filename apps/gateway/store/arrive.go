@@ -20,7 +20,7 @@ func (c *Cache) Begin(a *Ask, q *Request, status int, lines []byte, length, wall
 	key, _ := c.key(q)
 	e := c.fresh()
 	n := len(key)
-	c.scratch = appendSelecting(c.scratch, lines, q)
+	c.scratch = appendSelecting(c.scratch, lines, q.Fields)
 	m := len(c.scratch)
 	c.scratch = appendStored(c.scratch, lines)
 	e.headers = append(roomy(len(c.scratch)), c.scratch...)
@@ -153,7 +153,7 @@ func (c *Cache) refuse(a *Ask, q *Request, now int64) {
 // followed by it.
 func (c *Cache) outdate(hash uint64, key []byte, q *Request) {
 	for e := c.index[hash]; e != nil; e = e.sibling {
-		if !e.alone && string(e.keyBytes()) == string(key) && e.isVariant(q) {
+		if !e.alone && string(e.keyBytes()) == string(key) && e.isVariant(q.Fields) {
 			c.drop(e)
 			return
 		}
@@ -229,3 +229,6 @@ func hasLine(lines, name []byte) bool {
 	}
 	return false
 }
+
+// Arrives reports whether an answer is being stored for the request.
+func (a *Ask) Arrives() bool { return a.arriving != nil }

@@ -192,7 +192,7 @@ func (c *Cache) find(hash uint64, key []byte, q *Request, now int64) *entry {
 			switch {
 			case e.alone && now-e.stored > c.rules.Alone:
 				c.drop(e)
-			case e.alone || e.isVariant(q):
+			case e.alone || e.isVariant(q.Fields):
 				return e
 			}
 		}

@@ -104,7 +104,7 @@ func (c *Cache) flightHash(a *Ask, q *Request, key []byte) uint64 {
 			name, rest = cutCounted(rest)
 			_, rest = cutCounted(rest)
 			from := len(c.scratch)
-			c.scratch = appendValues(c.scratch, q, name)
+			c.scratch = appendValues(c.scratch, q.Fields, name)
 			hash = hash*31 + maphash.Bytes(c.seed, c.scratch[from:])
 			c.scratch = c.scratch[:from]
 		}
@@ -228,3 +228,6 @@ func (c *Cache) Failed(a *Ask) {
 	c.release(a)
 	c.settle(a, Alone)
 }
+
+// Stored says that the answer is here after all, by somebody else: whoever waits looks.
+func (c *Cache) Stored(a *Ask) { c.settle(a, Again) }
