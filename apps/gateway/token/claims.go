@@ -151,7 +151,7 @@ func (t *texts) next() (s []byte, more bool) {
 	if ok && v.kind == text {
 		return v.data, true
 	}
-	t.done, t.ok = true, t.s.take(']')
+	t.done, t.ok = true, !ok && t.s.take(']') // behind the last one there is no value
 	return nil, false
 }
 
