@@ -248,3 +248,19 @@ func (p *Policy) end(now int64) int64 {
 	}
 	return end
 }
+
+// What follows is for those who count a policy elsewhere too.
+
+// Worth is the time in which n tokens of a Bucket come.
+func (p *Policy) Worth(n int64) time.Duration { return time.Duration(n * p.token >> tickShift) }
+
+// Missing is what a Bucket has used up which is full again in d, for [Book.Raise].
+func (p *Policy) Missing(now int64, d time.Duration) int64 { return ticks(now) + int64(d)<<tickShift }
+
+// Number is the number of a Window, and Counted is what has used up those counts of the one before and of it.
+func (p *Policy) Number(now int64) int64 { return (now - Epoch) / int64(p.Period) }
+
+// Counted: see Number.
+func (p *Policy) Counted(number, before, count int64) int64 {
+	return pack(number, max(0, before), max(0, count))
+}

@@ -16,6 +16,9 @@ type Tally struct {
 // Collect returns what was taken since it was called last, and when something was. It is for one goroutine.
 func (t *Tally) Collect() (taken, last int64) { return t.taken.Swap(0), t.last.Load() }
 
+// Taken is what was taken since then, without beginning anew.
+func (t *Tally) Taken() int64 { return t.taken.Load() }
+
 // Journal is where a Book leaves its new tallies, for one goroutine that carries them on. Leaving one takes no lock.
 type Journal struct {
 	fresh atomic.Pointer[Tally]
