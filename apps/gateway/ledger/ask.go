@@ -18,6 +18,8 @@ type Asker struct {
 	prefix string
 	jobs   chan question
 	wait   sync.WaitGroup
+	mu     sync.RWMutex
+	closed bool
 }
 
 // question is a request's.
@@ -47,8 +49,14 @@ func NewAsker(o Options, workers, queue int) *Asker {
 	return a
 }
 
-// Try asks for a token of a key of a rule, and has done called on another goroutine. It is false if the queue is full.
+// Try asks for a token of a key of a rule, and has done called on another goroutine. It is false if the queue is full, or
+// the Asker closed.
 func (a *Asker) Try(p quota.Policy, rule, key string, done func(Answer)) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.closed {
+		return false
+	}
 	select {
 	case a.jobs <- question{a.prefix + rule + ":" + key, p, done}:
 		return true
@@ -57,9 +65,12 @@ func (a *Asker) Try(p quota.Policy, rule, key string, done func(Answer)) bool {
 	}
 }
 
-// Close waits for the answers that are due, and ends the Asker. No Try may come after.
+// Close waits for the answers that are due, and ends the Asker.
 func (a *Asker) Close() error {
+	a.mu.Lock()
+	a.closed = true
 	close(a.jobs)
+	a.mu.Unlock()
 	a.wait.Wait()
 	return a.client.Close()
 }

@@ -85,7 +85,6 @@ type Ledger struct {
 type account struct {
 	*Rule
 	entries []*entry
-	dropped bool
 }
 
 // New returns a Ledger that works until it is closed.

@@ -75,6 +75,13 @@ func (l *Leases) renew(p *Policy, e *lease, name []byte, now int64) bool {
 // blockFor is how long a shard refuses without asking the book again, at most: refunds may come.
 const blockFor = 100 * time.Millisecond
 
+// Return gives back the token that Take gave last for a key: the request is refused by another limit.
+func (l *Leases) Return(key uint64) {
+	if e := l.find(key); e != nil && e.batch > 0 {
+		e.left++
+	}
+}
+
 // Left says what is left of a key, what this shard holds included.
 func (l *Leases) Left(p *Policy, key uint64, now int64) Left {
 	left := l.book.Left(p, key, now)

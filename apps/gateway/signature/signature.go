@@ -196,8 +196,8 @@ func (v *Verifier) cover(x *httpcore.Exchange, ok *Verified) Refusal {
 		v.base = append(v.base, '"', ':', ' ')
 		switch string(c) {
 		case "@method":
-			method = x.Method() != httpcore.MethodUnknown
-			v.base = append(v.base, x.Method().String()...)
+			method = true
+			v.base = append(v.base, x.MethodName()...)
 		case "@path":
 			path = true
 			v.base = append(v.base, x.Path()...)

@@ -102,6 +102,8 @@ func TestVerify(t *testing.T) {
 		{"content", post(`("@method" "@path" "@query" "content-digest")`, postBase+"\"content-digest\": "+content+"\n"), 0},
 		{"another label", strings.ReplaceAll(strings.ReplaceAll(good, "Input: s=", "Input: sig-1.b_*="), "Signature: s=", "Signature: sig-1.b_*="), 0},
 
+		{"a method of its own", sign("BREW /a", "", target+created, "\"@method\": BREW\n\"@path\": /a\n\"@query\": ?\n"), 0},
+
 		{"unsigned", line + " HTTP/1.1\r\nHost: a\r\n\r\n", Missing},
 		{"no signature", strings.Replace(good, "\r\nSignature: ", "\r\nX: ", 1), Missing},
 		{"no input", strings.Replace(good, "Signature-Input: ", "X: ", 1), Missing},
@@ -124,7 +126,6 @@ func TestVerify(t *testing.T) {
 		{"content uncovered", post(target, postBase), Uncovered},
 		{"covered field is not there", sign(line, "", `("@method" "@path" "@query" "x-a")`+created, getBase+"\"x-a\": \n"), Uncovered},
 		{"unknown derived", sign(line, "", `("@method" "@path" "@query" "@status")`+created, getBase), Uncovered},
-		{"a method without a name", sign("BREW /a", "", target+created, "\"@method\": BREW\n\"@path\": /a\n\"@query\": ?\n"), Uncovered},
 		{"another digest", sign("POST /a", "Content-Length: 5\r\nContent-Digest: sha-512=:AAAA:\r\n", `("@method" "@path" "@query" "content-digest")`+created,
 			postBase+"\"content-digest\": sha-512=:AAAA:\n"), Uncovered},
 		{"two digests", sign("POST /a", "Content-Length: 5\r\nContent-Digest: "+content+"\r\nContent-Digest: "+content+"\r\n",

@@ -114,5 +114,5 @@ func (e *entry) keep(token []byte, g *Grant) {
 		return p
 	}
 	e.token = cut(len(token))
-	e.grant = Grant{cut(len(g.Issuer)), cut(len(g.Subject)), cut(len(g.ID)), cut(len(g.Scope)), g.Expires}
+	e.grant = Grant{cut(len(g.Issuer)), cut(len(g.Subject)), cut(len(g.ID)), cut(len(g.Scope)), g.Expires, nil}
 }

@@ -190,6 +190,9 @@ func TestPool(t *testing.T) {
 	}
 	close(release)
 	p.Close()
+	if p.Try(check("x"), done) {
+		t.Error("a closed pool takes something")
+	}
 	close(results)
 	n := 0
 	for c := range results {

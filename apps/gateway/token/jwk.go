@@ -171,6 +171,9 @@ func ParsePEM(b []byte, id string) (*Keyring, error) {
 	if len(bytes.TrimSpace(b)) > 0 && len(keys) > 0 {
 		return nil, errors.New("a PEM file that ends with something else")
 	}
+	if len(keys) == 0 {
+		return nil, errors.New("a PEM file without a key")
+	}
 	return NewKeyring(keys...)
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"math/big"
 )
@@ -137,7 +136,7 @@ type Keyring struct {
 	nameless []int32
 }
 
-// NewKeyring returns the set of those keys. Several may have one ID, if their algorithms differ (RFC 7517 §4.5).
+// NewKeyring returns the set of those keys; with none, nothing is accepted. Several may have one ID, if their algorithms differ (RFC 7517 §4.5).
 func NewKeyring(keys ...*Key) (*Keyring, error) {
 	r := &Keyring{keys: keys, byID: make(map[string][]int32)}
 	for i, k := range keys {
@@ -155,14 +154,20 @@ func NewKeyring(keys ...*Key) (*Keyring, error) {
 	if len(r.nameless) > maxNameless {
 		return nil, fmt.Errorf("%d keys without ID: at most %d can be tried", len(r.nameless), maxNameless)
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("no key")
-	}
 	return r, nil
 }
 
 // Len returns the number of keys.
 func (r *Keyring) Len() int { return len(r.keys) }
+
+// Join returns the keys of several sets as one.
+func Join(rings ...*Keyring) (*Keyring, error) {
+	var keys []*Key
+	for _, r := range rings {
+		keys = append(keys, r.keys...)
+	}
+	return NewKeyring(keys...)
+}
 
 // holds reports whether a key just like k is in r.
 func (r *Keyring) holds(k *Key) bool {
@@ -187,3 +192,13 @@ func (r *Keyring) meant(kid []byte) (named, nameless []int32) {
 }
 
 var only = []int32{0}
+
+// Print is a digest of all keys: two sets with the same one are the same.
+func (r *Keyring) Print() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, k := range r.keys {
+		h.Write(k.print[:])
+	}
+	h.Sum(sum[:0])
+	return sum
+}

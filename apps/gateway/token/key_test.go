@@ -161,7 +161,7 @@ func TestParsePEM(t *testing.T) {
 		{block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(keys().rsa))), "", "only public keys"},
 		{block("PUBLIC KEY", []byte("x")), "", "block 1"},
 		{block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).PublicKey))), "", "P-384"},
-		{"", "", "no key"}, {"nonsense", "", "no key"}, {pkix + "nonsense", "", "something else"},
+		{"", "", "without a key"}, {"nonsense", "", "without a key"}, {pkix + "nonsense", "", "something else"},
 	} {
 		ring, err := ParsePEM([]byte(c.pem), c.id)
 		if c.why == "" {

@@ -76,8 +76,10 @@ func (v *Verifier) Settle(c *Check, now int64) (*Grant, Refusal) {
 
 // Pool runs Checks on goroutines of its own. Its queue is bounded: what finds it full is told so at once, and never waits.
 type Pool struct {
-	jobs chan job
-	wait sync.WaitGroup
+	jobs   chan job
+	wait   sync.WaitGroup
+	mu     sync.RWMutex
+	closed bool
 }
 
 type job struct {
@@ -102,8 +104,13 @@ func (p *Pool) work() {
 }
 
 // Try has c run, and then done called with it, on a goroutine of the Pool. It is false, and nothing is called, if the queue
-// is full. Any goroutine may call it.
+// is full, or the Pool closed. Any goroutine may call it.
 func (p *Pool) Try(c *Check, done func(*Check)) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return false
+	}
 	select {
 	case p.jobs <- job{c, done}:
 		return true
@@ -112,8 +119,11 @@ func (p *Pool) Try(c *Check, done func(*Check)) bool {
 	}
 }
 
-// Close waits until all that was taken is done, and ends the goroutines. No Try may come during it, or after.
+// Close waits until all that was taken is done, and ends the goroutines.
 func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
 	close(p.jobs)
+	p.mu.Unlock()
 	p.wait.Wait()
 }

@@ -247,10 +247,10 @@ func TestDecode(t *testing.T) {
 
 func TestGrant(t *testing.T) {
 	for claims, want := range map[string]Grant{
-		`{"iss":"i","sub":"s","jti":"j","exp":1800000060,"scope":"a:b c"}`:       {[]byte("i"), []byte("s"), []byte("j"), []byte("a:b c"), now + 60*second},
-		`{"sub":"s\n","exp":1800000060.25,"scope":["a:b", "\u0063", "d"]}`:       {nil, []byte("s\n"), nil, []byte("a:b c d"), now + 60*second + second/4},
-		`{"scope":"","sub":"\ud83d\ude00","exp":1e99}`:                           {nil, []byte("😀"), nil, nil, maxTime},
-		`{"jti":"\"\\\/\b\f\n\r\t\u00e4","sub":"s","scope":[],"exp":1800000060}`: {nil, []byte("s"), []byte("\"\\/\b\f\n\r\tä"), nil, now + 60*second},
+		`{"iss":"i","sub":"s","jti":"j","exp":1800000060,"scope":"a:b c"}`:       {[]byte("i"), []byte("s"), []byte("j"), []byte("a:b c"), now + 60*second, nil},
+		`{"sub":"s\n","exp":1800000060.25,"scope":["a:b", "\u0063", "d"]}`:       {nil, []byte("s\n"), nil, []byte("a:b c d"), now + 60*second + second/4, nil},
+		`{"scope":"","sub":"\ud83d\ude00","exp":1e99}`:                           {nil, []byte("😀"), nil, nil, maxTime, nil},
+		`{"jti":"\"\\\/\b\f\n\r\t\u00e4","sub":"s","scope":[],"exp":1800000060}`: {nil, []byte("s"), []byte("\"\\/\b\f\n\r\tä"), nil, now + 60*second, nil},
 	} {
 		for _, entries := range []int{0, 1} {
 			v := verifier(Rules{}, entries)

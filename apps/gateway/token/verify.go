@@ -13,6 +13,9 @@ type Grant struct {
 	Issuer, Subject, ID []byte
 	Scope               []byte // texts with a space between them: see Rules.Scope
 	Expires             int64  // Unix nanoseconds; the largest number for never
+
+	// Note is the caller's: what it leaves here it finds again with the same token, for as long as that is in the cache.
+	Note any
 }
 
 // Verifier verifies tokens. It belongs to one shard: its methods are for one goroutine at a time. It allocates nothing
@@ -227,7 +230,7 @@ func (v *Verifier) accept(token []byte, key *Key, now int64) (*Grant, Refusal) {
 	if v.trust.Revoked.cover(c.id, c.subject, c.issued) {
 		return nil, Revoked
 	}
-	v.grant = Grant{c.issuer, c.subject, c.id, c.scope, maxTime}
+	v.grant = Grant{c.issuer, c.subject, c.id, c.scope, maxTime, nil}
 	if c.has&hasExpires != 0 {
 		v.grant.Expires = c.expires
 	}
