@@ -22,7 +22,7 @@ cache = { wait = "5s" }
 func TestCacheStage(t *testing.T) {
 	both(t, func(t *testing.T, shared bool) {
 		status, fields, body := 200, "Cache-Control: max-age=10, stale-if-error=10|ETag: \"1\"|Content-Type: text/plain", "one"
-		o := &origin{answer: func(*Request) (int, string, string) { return status, fields, body }}
+		o := &standIn{answer: func(*Request) (int, string, string) { return status, fields, body }}
 		g := stand(t, cacheConfig, o)
 		w := newWorld(t, g, shared)
 		asked := 0

@@ -44,6 +44,7 @@ type Request struct {
 	loop     httpcore.Loop
 	held     httpcore.Held
 	sink     httpcore.Sink
+	guard    Guard       // auth: sees the content before sink
 	gone     func(error) // r's, made once
 	answer   Answer
 	outcome  Outcome
@@ -240,6 +241,14 @@ func (w Waiter) arrive() {
 	r.step(r.Route.stages[r.at].(Waiting).Resumed(r))
 }
 
+// Guard sees the content of a request before it goes to whom [Request.Stream] named.
+type Guard interface {
+	// Piece is called for each piece. If it is false, the piece goes no further, and the request was answered or dropped.
+	Piece(r *Request, p []byte) bool
+	// End is called at the end, and says the same.
+	End(r *Request) bool
+}
+
 // inflow is a Request as the Sink of its own content.
 type inflow Request
 
@@ -247,7 +256,7 @@ type inflow Request
 func (f *inflow) Piece(x *httpcore.Exchange, p []byte) {
 	r := (*Request)(f)
 	in := r.Enter()
-	if r.sink != nil && !r.ended {
+	if r.sink != nil && !r.ended && (r.guard == nil || r.guard.Piece(r, p)) {
 		r.sink.Piece(x, p)
 	}
 	r.Exit(in)
@@ -257,7 +266,7 @@ func (f *inflow) Piece(x *httpcore.Exchange, p []byte) {
 func (f *inflow) End(x *httpcore.Exchange) {
 	r := (*Request)(f)
 	in := r.Enter()
-	if r.sink != nil && !r.ended {
+	if r.sink != nil && !r.ended && (r.guard == nil || r.guard.End(r)) {
 		r.sink.End(x)
 	}
 	r.Exit(in)

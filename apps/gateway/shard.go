@@ -11,6 +11,7 @@ import (
 // its loop alone touches it; elsewhere whoever holds its mutex.
 type Shard struct {
 	Index  int
+	Of     int // how many there are
 	Shared bool
 
 	gateway  *Gateway
@@ -226,7 +227,7 @@ func (l *shards) begin(g *Gateway, loop httpcore.Loop, p httpcore.Shard) *Shard 
 		all = append(all, nil)
 	}
 	if all[p.Index] == nil {
-		all[p.Index] = &Shard{Index: p.Index, Shared: p.Shared, gateway: g, loop: loop}
+		all[p.Index] = &Shard{Index: p.Index, Of: max(1, p.Of), Shared: p.Shared, gateway: g, loop: loop}
 	}
 	l.all.Store(&all)
 	return all[p.Index]

@@ -13,6 +13,7 @@ type kind struct {
 var kinds = []kind{
 	{"observe", buildObserve, nil},
 	{"null", buildNull, countNull},
+	{"deny", buildDeny, nil},
 	{"auth", buildAuth, nil},
 	{"limit", buildLimit, nil},
 	{"breaker", buildBreaker, nil},

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"corelab/apps/gateway/ledger"
+	"corelab/apps/gateway/quota"
+)
+
+func asDuration(ns int64) time.Duration { return time.Duration(ns) }
+
+// redisStore is limit.redis, compiled.
+type redisStore struct {
+	options ledger.Options
+	workers int
+	queue   int
+	text    string
+}
+
+// buildRedis compiles limit.redis; nil where there is none, or something is wrong with it.
+func buildRedis(b *Builder) *redisStore {
+	const at = "limit.redis"
+	c := b.Config.Limit.Redis
+	if c == nil {
+		return nil
+	}
+	s := &redisStore{workers: c.Workers, queue: c.Queue}
+	o := &s.options
+	*o = ledger.Options{Network: "tcp", Address: c.Address, Username: c.Username, DB: c.DB, Prefix: c.Prefix,
+		Interval: c.Interval.Or(ledgerInterval), Timeout: time.Duration(c.Timeout), Now: steady}
+	if path, found := strings.CutPrefix(c.Address, "unix:"); found {
+		o.Network, o.Address = "unix", path
+	}
+	if o.Address == "" {
+		b.Fault(at+".address", "where is it? Write address = \"127.0.0.1:6379\"")
+		return nil
+	}
+	if o.Prefix == "" {
+		o.Prefix = "gateway:"
+	}
+	if s.workers == 0 {
+		s.workers = defaultAskers
+	}
+	if s.queue == 0 {
+		s.queue = defaultAsked
+	}
+	if s.workers < 1 || s.workers > maxAskers || s.queue < 1 || s.queue > maxAsked || o.Interval < time.Millisecond || c.DB < 0 {
+		b.Fault(at, "workers are up to %d, queue up to %d, interval is a millisecond or more, and db not below 0", maxAskers, maxAsked)
+		return nil
+	}
+	if c.Password != nil {
+		var err error
+		if o.Password, err = c.Password.Get(); err != nil {
+			b.Fault(at+".password", "%v", err)
+			return nil
+		}
+	}
+	s.text = fmt.Sprintf(" %q %q %q %q %d %q %v %v %d %d", o.Network, o.Address, o.Username, o.Password, o.DB, o.Prefix, o.Interval, o.Timeout, s.workers, s.queue)
+	return s
+}
+
+// ledgerService carries deltas, from when its configuration is taken over.
+type ledgerService struct {
+	options ledger.Options
+	*ledger.Ledger
+}
+
+// ledger returns the service of the store.
+func (s *redisStore) ledger(b *Builder) *ledgerService {
+	return Share(b, "ledger", "", s.text, func() *ledgerService { return &ledgerService{s.options, ledger.New(s.options)} })
+}
+
+// askerService asks for each request.
+type askerService struct{ *ledger.Asker }
+
+// asker returns the service of the store.
+func (s *redisStore) asker(b *Builder) *askerService {
+	return Share(b, "asker", "", s.text, func() *askerService { return &askerService{ledger.NewAsker(s.options, s.workers, s.queue)} })
+}
+
+// sharedBook is what a limit counts in, for all shards, and over reloads.
+type sharedBook struct {
+	*quota.Book
+	next   quota.Policy // of the configuration that is being compiled
+	rule   *ledger.Rule // nil: nobody else counts
+	ledger *ledgerService
+}
+
+// maxTallies is how many keys' deltas may wait for Redis, for each key that has a place.
+const maxTallies = 4
+
+func newSharedBook(name string, keys int, shared *ledgerService) *sharedBook {
+	if shared == nil {
+		return &sharedBook{Book: quota.NewBook(keys, nil)}
+	}
+	j := quota.NewJournal(maxTallies * keys)
+	s := &sharedBook{Book: quota.NewBook(keys, j), ledger: shared}
+	s.rule = &ledger.Rule{Name: name, Book: s.Book, Journal: j}
+	return s
+}
+
+// Start implements Starter.
+func (s *sharedBook) Start(*Gateway) {
+	if s.rule != nil {
+		s.rule.Set(s.next)
+		s.ledger.Add(s.rule)
+	}
+}
+
+// Close implements io.Closer.
+func (s *sharedBook) Close() error {
+	if s.rule != nil {
+		s.ledger.Drop(s.rule)
+	}
+	return nil
+}
