@@ -114,6 +114,7 @@ func TestRestartUnderLoad(t *testing.T) {
 // steady is a load of clients that go on until they are told to stop.
 type steady struct {
 	addr    string
+	path    string // whose answer is Hello, World!
 	clients sync.WaitGroup
 	over    atomic.Bool
 	answers atomic.Int64
@@ -121,8 +122,10 @@ type steady struct {
 	visits  visits
 }
 
-func newSteady(addr string) *steady {
-	s := &steady{addr: addr}
+func newSteady(addr string) *steady { return newSteadyOf(addr, "/plaintext") }
+
+func newSteadyOf(addr, path string) *steady {
+	s := &steady{addr: addr, path: path}
 	for i := range 16 {
 		s.clients.Go(func() { s.client(i%4 != 0) })
 	}
@@ -146,7 +149,7 @@ func (s *steady) client(keep bool) {
 func (s *steady) talk(c net.Conn, keep bool) {
 	b := make([]byte, 4096)
 	for n := 0; !s.over.Load(); n++ {
-		_, err := io.WriteString(c, "GET /plaintext HTTP/1.1\r\nHost: lab\r\n\r\n")
+		_, err := io.WriteString(c, "GET "+s.path+" HTTP/1.1\r\nHost: lab\r\n\r\n")
 		got := 0
 		for err == nil && !strings.HasSuffix(string(b[:got]), "\r\n\r\nHello, World!") {
 			var k int
