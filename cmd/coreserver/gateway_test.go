@@ -64,8 +64,8 @@ func startBehind(t *testing.T, core string) *behind {
 	return b
 }
 
-// ask sends one request to url, with field lines as name, value, name, value.
-func ask(t *testing.T, method, url, body string, fields ...string) (*http.Response, string) {
+// call sends one request to url, with field lines as name, value, name, value.
+func call(t *testing.T, method, url, body string, fields ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -114,7 +114,7 @@ func TestExample(t *testing.T) {
 				{"GET", "/health", "", nil, 200, "ok\n"},
 				{"GET", "/ready", "", nil, 200, "ready\n"},
 			} {
-				a, text := ask(t, c.method, b.url+c.path, c.body, c.fields...)
+				a, text := call(t, c.method, b.url+c.path, c.body, c.fields...)
 				if a.StatusCode != c.status || c.want != "" && text != c.want {
 					t.Errorf("%s %s: %s, %.60q", c.method, c.path, a.Status, text)
 				}
@@ -125,7 +125,7 @@ func TestExample(t *testing.T) {
 					t.Errorf("%s: X-Request-Id is %q", c.path, id)
 				}
 			}
-			_, metrics := ask(t, "GET", b.admin+"/metrics", "")
+			_, metrics := call(t, "GET", b.admin+"/metrics", "")
 			for _, want := range []string{`gateway_requests_total{route="private",status="401"} 2`, `gateway_requests_total{route="lab",status="404"} 1`,
 				`gateway_shards_late 0`, `gateway_requests_in_flight{route="lab"} 0`} {
 				if !strings.Contains(metrics, want+"\n") {
@@ -171,7 +171,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		if i%3 == 2 {
 			changed = strings.Replace(changed, "name = \"more\"", "nome = \"more\"", 1)
 		}
-		a, text := ask(t, "PUT", b.admin+"/config", changed, "Authorization", "Bearer "+adminKey)
+		a, text := call(t, "PUT", b.admin+"/config", changed, "Authorization", "Bearer "+adminKey)
 		if broken := i%3 == 2; broken != (a.StatusCode == 422) || broken != strings.Contains(text, "routes.2.nome: no such key") {
 			t.Fatalf("reload %d: %s: %s", i, a.Status, text)
 		}
@@ -185,12 +185,12 @@ func TestReloadUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		func() { ask(t, "POST", b.admin+"/reload", "", "Authorization", "Bearer "+adminKey) },
+		func() { call(t, "POST", b.admin+"/reload", "", "Authorization", "Bearer "+adminKey) },
 	} {
 		how()
 		taken++
 		await(t, "a configuration is taken over", func() bool {
-			_, text := ask(t, "GET", b.admin+"/metrics", "")
+			_, text := call(t, "GET", b.admin+"/metrics", "")
 			return strings.Contains(text, fmt.Sprintf("gateway_config_reloads_total{result=\"taken\"} %d\n", taken))
 		})
 		load.answered(t, 5)
@@ -229,7 +229,7 @@ func TestGatewayRestart(t *testing.T) {
 		s.serves()
 		load.answered(t, 100)
 		await(t, "the old process has ended", func() bool { return gone(old) })
-		a, text := ask(t, "GET", admin+"/config", "", "Authorization", "Bearer "+adminKey)
+		a, text := call(t, "GET", admin+"/config", "", "Authorization", "Bearer "+adminKey)
 		if a.StatusCode != 200 || !strings.HasPrefix(text, "configuration 1:") {
 			t.Errorf("the new process's admin interface: %s, %s", a.Status, text)
 		}
