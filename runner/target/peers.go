@@ -14,6 +14,10 @@ type peer struct {
 	install   string // the command that installs or builds it
 	version   func(path string) string
 	lacks     func(method, path string) string
+	// lacksWork says why it cannot do the work in front of other servers, or ""; nil: it answers by itself only.
+	lacksWork func(work string) string
+	needs     func() error                         // what is missing beside the binary; nil where nothing else is needed
+	env       func(dir string, o Options) []string // variables beside the lab's own; nil for none
 	// configure returns the configuration for serving on 127.0.0.1:port with dir as its own directory. path is that of the
 	// binary, or "" where it is missing.
 	configure func(path, port, dir string, o Options) string
@@ -28,6 +32,8 @@ var peers = []peer{
 	nginx,
 	haproxy,
 	h2o,
+	nginxLua,
+	caddy,
 	goPeer("nethttp", "net/http", "", "net/http: a goroutine for each connection, a bare handler without ServeMux"),
 	goPeer("fasthttp", "fasthttp", "github.com/valyala/fasthttp", "fasthttp: a goroutine for each connection from a pool of its own, one process"),
 	goPeer("gnet", "gnet", "github.com/panjf2000/gnet/v2",
@@ -60,6 +66,11 @@ func (p *peer) find(own string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return "", fmt.Errorf("%s is not installed (%w); `%s` installs it", p.name, err, p.install)
+	}
+	if p.needs != nil {
+		if err := p.needs(); err != nil {
+			return "", fmt.Errorf("%s: %w; `%s` installs what it needs", p.name, err, p.install)
+		}
 	}
 	return path, nil
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -64,6 +65,20 @@ func (s Spec) Lacks(method, path string) string {
 	return s.peer.lacks(method, path)
 }
 
+// LacksWork returns why the target cannot do the work in front of other servers, or "".
+func (s Spec) LacksWork(work string) string {
+	switch s.Kind {
+	case KindPeer:
+		if s.peer.lacksWork == nil {
+			return s.Name + " is set up here to answer by itself only"
+		}
+		return s.peer.lacksWork(work)
+	case KindForeign:
+		return "the lab has no configuration for it in front of other servers"
+	}
+	return s.LacksFeature("outbound")
+}
+
 // LacksFeature returns why the target's core cannot do the feature, or "": peers and foreign servers are taken to do all.
 func (s Spec) LacksFeature(feature string) string {
 	for _, l := range s.Core.Lacks {
@@ -78,7 +93,7 @@ func (s Spec) LacksFeature(feature string) string {
 func (s Spec) Limit() bool { return s.LacksFeature("parsing") != "" }
 
 // words returns the command of a core or a foreign server.
-func (s Spec) words(port string, o Options) []string {
+func (s Spec) words(port, dir string, o Options) []string {
 	workers := fmt.Sprint(o.workers())
 	if s.Kind == KindForeign {
 		argv := slices.Clone(s.Argv)
@@ -89,6 +104,9 @@ func (s Spec) words(port string, o Options) []string {
 		return argv
 	}
 	argv := []string{s.binary, "--core", s.Core.Name, "--addr", "127.0.0.1:" + port, "--workers", workers}
+	if o.Front != nil {
+		argv = append(argv, "--app", "gateway", "--config", filepath.Join(dir, gatewayFile))
+	}
 	if o.StaticDir != "" {
 		argv = append(argv, "--static", o.StaticDir)
 	}
