@@ -28,7 +28,7 @@ peers:
 	  echo "peers: $(PEERS) cannot be built: the lab leaves out nethttp, fasthttp, gnet, nbio, hertz and netpoll" >&2
 
 tools:
-	@scripts/tools.sh wrk nginx haproxy h2o h2load perf
+	@scripts/tools.sh wrk nginx nginx-lua haproxy h2o caddy h2load perf
 
 # The pages are tested in a browser.
 browser:

@@ -53,7 +53,6 @@ func caddyConfig(port, dir string, f *Front) string {
 	p("{")
 	p("    admin off")
 	p("    auto_https off")
-	p("    persist_config off")
 	if f.does(WorkObserve) {
 		p("    servers {")
 		p("        metrics")

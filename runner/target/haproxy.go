@@ -50,8 +50,12 @@ var haproxy = peer{
 		}
 		return nil
 	},
-	args: func(_, dir string, _ Options) []string {
-		return []string{"-q", "-db", "-f", filepath.Join(dir, "haproxy.cfg")}
+	args: func(_, dir string, o Options) []string {
+		args := []string{"-db", "-f", filepath.Join(dir, "haproxy.cfg")}
+		if o.Front == nil {
+			args = append([]string{"-q"}, args...) // which also closes the standard output, where a gateway logs
+		}
+		return args
 	},
 }
 
