@@ -18,7 +18,7 @@ import (
 )
 
 // eventCores are the cores that these tests range over: those that wait for many descriptors at once.
-var eventCores = []Core{epollCore, epollpoolCore, reactorCore}
+var eventCores = []Core{epollCore, epollpoolCore, reactorCore, uringCore}
 
 // bound is how long a test waits for what must happen.
 const bound = 30 * time.Second
