@@ -81,17 +81,22 @@ func (l *uringLoop) send(c *uringConn) {
 	}
 }
 
-// handOver completes a request to send size bytes. It makes an event only if not all of them went out: with MSG_WAITALL,
-// that fewer did is a failure.
+// handOver completes a request to send size bytes.
+//
+// While events follow each other, a send after which c waits for a request makes an event only if not all of it went out:
+// with MSG_WAITALL, that less did is a failure. What its success brings about, no more than a buffer given back and another
+// deadline, can wait for the next event, or the end of the raw wait.
 func (l *uringLoop) handOver(c *uringConn, q *uringSQE, size int) {
 	q.opFlags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT | unix.MSG_WAITALL
-	q.flags = uringSkipSuccess
+	if !l.quiet && c.Want() == httpcore.Write|httpcore.Read {
+		q.flags = uringSkipSuccess
+	}
 	c.sending, c.asked, c.took = true, int32(size), int32(size)
 	l.sent = append(l.sent, c)
 }
 
-// finishSends tells each Conn what its send took. The events from to to say which of them took less than asked. Where more
-// events wait outside of the ring, that is not known yet.
+// finishSends tells each Conn what its send took: all, unless one of the events from to to says otherwise. Where more events
+// wait outside of the ring, that is not known yet.
 func (l *uringLoop) finishSends(from, to uint32) {
 	if len(l.sent) == 0 {
 		return
