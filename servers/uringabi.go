@@ -16,7 +16,7 @@ type uringSQE struct {
 	userData uint64
 	group    uint16 // of provided buffers
 	_        uint16
-	file     uint32
+	total    uint32 // bytes after which a multishot receive ends
 	_        [2]uint64
 }
 

@@ -31,9 +31,13 @@ type uringConn struct {
 	sending bool // in the list of those whose send was handed over
 }
 
-// stashMost is how many received bytes may wait for a connection that has no Room, before its receive is cancelled. What
-// comes until then is at most what one turn receives of a connection: the kernel goes on to the others after 33 buffers.
-const stashMost = 16 << 10
+const (
+	// stashMost is how many received bytes may wait for a connection that has no Room, before its receive is cancelled.
+	stashMost = 16 << 10
+	// receiveMost bounds what one receive brings before it must be armed anew: what one turn takes of a connection, and what
+	// may be on its way when the connection has no Room. Before Linux 6.17 nothing bounds it but the number of buffers.
+	receiveMost = 64 << 10
+)
 
 // begin makes c ready for a new descriptor.
 func (c *uringConn) begin(fd int, gen uint32) {
@@ -61,6 +65,8 @@ func (l *uringLoop) received(c *uringConn, e uringCQE) {
 		c.ended = true
 	case errno == unix.ENOBUFS || errno == unix.ECANCELED || errno == unix.EINTR || errno == unix.EAGAIN:
 		// It begins anew, once there are buffers again or Room.
+	case errno == unix.EINVAL && l.bounded:
+		l.bounded = false // the kernel is older
 	default:
 		l.drop(c, errno)
 		return
@@ -177,6 +183,9 @@ func (l *uringLoop) receive(c *uringConn) {
 		c.receiving = true
 		q := l.ring.request(uringOpReceive, int(c.fd), uringKey(uringReceived, int(c.fd), c.gen))
 		q.flags, q.ioprio, q.group = uringSelectBuffer, uringReceiveMultishot, uringGroup
+		if l.bounded {
+			q.total = receiveMost
+		}
 		l.within++
 	}
 }

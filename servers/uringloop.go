@@ -58,6 +58,7 @@ type uringLoop struct {
 
 	within    int  // requests that stay in the ring: their last events are to come
 	accepting bool // one of them accepts
+	bounded   bool // the kernel knows receiveMost
 	paused    bool
 	resume    loopTimer // ends a pause in accepting
 	draining  bool
@@ -96,7 +97,7 @@ func newUringLoop(listener int, cfg Config, h *httpcore.Handler, sizes uringSize
 		unix.Close(listener)
 		return nil, fmt.Errorf("eventfd: %w%s", err, listenAdvice(err))
 	}
-	l := &uringLoop{ring: ring, wakefd: wakefd, listener: listener, grace: cfg.Grace, now: monotonic(), quiet: true}
+	l := &uringLoop{ring: ring, wakefd: wakefd, listener: listener, grace: cfg.Grace, now: monotonic(), quiet: true, bounded: true}
 	l.brief = strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")
 	l.postbox.wake = func() { wakeEvent(wakefd) }
 	l.env.Handler, l.env.Buffers = h, &l.buffers
