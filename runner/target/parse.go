@@ -75,7 +75,7 @@ func parseList(out []byte) ([]Core, error) {
 func (e Env) List() []Known {
 	var list []Known
 	for _, c := range e.Cores {
-		list = append(list, Known{Name: c.Name, Kind: KindCore, Doc: c.Doc})
+		list = append(list, Known{Name: c.Name, Kind: KindCore, Doc: c.Doc, Missing: c.Missing})
 	}
 	for i := range peers {
 		k := Known{Name: peers[i].name, Kind: KindPeer, Doc: peers[i].doc}

@@ -25,6 +25,8 @@ type Core struct {
 	Name  string `json:"name"`
 	Doc   string `json:"doc"`
 	Lacks []Lack `json:"lacks"`
+	// Missing is why the core cannot run on this machine, and what to do; empty when it can.
+	Missing string `json:"missing,omitempty"`
 }
 
 // Lack is something that a core cannot do, and why. Feature is one of those of package servers: "keep-alive",
@@ -54,11 +56,11 @@ type Spec struct {
 	peer   *peer    // of KindPeer
 }
 
-// Lacks returns why the target cannot serve the route, or "". The path is a concrete one and may have a query. A foreign
+// Lacks returns why the target cannot serve the route, or "": a core that cannot run here serves none. The path is a concrete one and may have a query. A foreign
 // server is taken to serve everything: whoever brings it says what to ask.
 func (s Spec) Lacks(method, path string) string {
 	if s.Kind != KindPeer {
-		return ""
+		return s.Core.Missing
 	}
 	path, _, _ = strings.Cut(path, "?")
 	return s.peer.lacks(method, path)
