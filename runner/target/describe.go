@@ -18,7 +18,7 @@ const ownDir = "{dir}"
 func (s Spec) prepare(port, dir string, o Options) (argv []string, config string, err error) {
 	if s.Kind != KindPeer {
 		if s.Kind == KindCore && o.Front != nil {
-			config = gatewayConfig(o.Front)
+			config = gatewayConfig(o.Front, dir)
 			if err := os.WriteFile(filepath.Join(dir, gatewayFile), []byte(config), 0o600); err != nil {
 				return nil, "", fmt.Errorf("write the configuration of the gateway: %w", err)
 			}
@@ -49,7 +49,7 @@ func (s Spec) Describe(o Options) results.Target {
 	default:
 		d.Command = s.words(portWord, ownDir, o)
 		if s.Kind == KindCore && o.Front != nil {
-			d.Config = gatewayConfig(o.Front)
+			d.Config = gatewayConfig(o.Front, ownDir)
 		}
 	}
 	d.Version = s.version()

@@ -73,7 +73,6 @@ func nginxFrontConfig(port, dir string, o Options, lua string) string {
 	}
 	if f.does(WorkCache) {
 		p("            proxy_cache lab;")
-		p("            proxy_cache_valid 200 1h;")
 		p("            proxy_cache_lock on;")
 		p("            add_header X-Cache-Status $upstream_cache_status;")
 	}
