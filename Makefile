@@ -2,22 +2,26 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
-# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled or selftest, and show it in the README
+# make robust     check cores and peers against HTTP/1.1, besiege the cores, and soak one for 15 minutes (an hour)
+# make vuln       look for known vulnerabilities in what the lab is made of; asks vuln.go.dev, or takes GOVULNDB=file:///…
+# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, selftest, siege or soak, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
 FUZZTIME     ?= 5s
 STATICCHECK  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK  := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOVULNDB     ?= https://vuln.go.dev
 GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers tools browser bench reference acceptance publish readme test check race fuzz smoke clean
+.PHONY: help build peers limits tools browser bench reference acceptance robust vuln publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 
-build: peers
+build: peers limits
 	$(GO) build -o bin/ ./cmd/...
 
 # The peers written in Go are a module of their own, with dependencies that the lab does not have: where these cannot be
@@ -27,8 +31,17 @@ peers:
 	@$(GO) build -C $(PEERS) -o $(CURDIR)/bin/ ./cmd/peerserver || \
 	  echo "peers: $(PEERS) cannot be built: the lab leaves out nethttp, fasthttp, gnet, nbio, hertz and netpoll" >&2
 
+# The limits are in C, and the one of io_uring needs the kernel's header: where these are missing, it measures without them.
+LIMIT := runner/target/limit
+BIN   := bin
+limits: $(BIN)/limit-epoll $(BIN)/limit-uring
+$(BIN)/limit-%: $(LIMIT)/%.c $(LIMIT)/canned.c $(LIMIT)/canned.h
+	@mkdir -p $(BIN)
+	@$(CC) -O2 -Wall -Wextra -o $@ $< $(LIMIT)/canned.c || \
+	  echo "limits: $@ cannot be compiled (a C compiler and Linux's headers are needed): the lab leaves out limit-$*" >&2
+
 tools:
-	@scripts/tools.sh wrk nginx haproxy h2o h2load perf
+	@scripts/tools.sh wrk nginx nginx-lua haproxy h2o caddy h2load perf cc
 
 # The pages are tested in a browser.
 browser:
@@ -43,6 +56,14 @@ reference: tools build
 acceptance: build
 	scripts/acceptance.sh
 	$(GO) test -count=1 -run TestAcceptance . -update
+
+robust: tools build
+	scripts/robust.sh
+	$(MAKE) readme
+
+vuln:
+	$(GO) run $(GOVULNCHECK) -db $(GOVULNDB) ./...
+	$(GO) run -C $(PEERS) $(GOVULNCHECK) -db $(GOVULNDB) ./...
 
 RUN ?= results/latest
 AS  ?= bench

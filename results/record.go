@@ -109,16 +109,17 @@ type Trial struct {
 	Skipped string `json:"skipped,omitempty"` // why nothing was tried: "sequential lacks pipelining"
 	Error   string `json:"error,omitempty"`   // why it failed
 
-	Load    *Load              `json:"load,omitempty"`
-	Server  *Usage             `json:"server,omitempty"`
-	Client  *Usage             `json:"client,omitempty"` // the generator's process
-	Machine *Machine           `json:"machine,omitempty"`
-	Net     *Net               `json:"net,omitempty"`
-	Wire    *Wire              `json:"wire,omitempty"`
-	Calls   map[string]float64 `json:"calls_per_request,omitempty"`    // system calls by name, only in RoleObserved
-	Counted map[string]float64 `json:"hardware_per_request,omitempty"` // by the CPU's own counters, only in RoleObserved: "instructions"
-	Runtime *Runtime           `json:"runtime,omitempty"`              // Go's, of our cores
-	Workers []Worker           `json:"workers,omitempty"`
+	Load     *Load              `json:"load,omitempty"`
+	Server   *Usage             `json:"server,omitempty"`
+	Client   *Usage             `json:"client,omitempty"` // the generator's process
+	Machine  *Machine           `json:"machine,omitempty"`
+	Net      *Net               `json:"net,omitempty"`
+	Wire     *Wire              `json:"wire,omitempty"`
+	Calls    map[string]float64 `json:"calls_per_request,omitempty"`    // system calls by name, only in RoleObserved
+	Counted  map[string]float64 `json:"hardware_per_request,omitempty"` // by the CPU's own counters, only in RoleObserved: "instructions"
+	Runtime  *Runtime           `json:"runtime,omitempty"`              // Go's, of our cores
+	Workers  []Worker           `json:"workers,omitempty"`
+	Upstream *Upstream          `json:"upstream,omitempty"` // only of a target that stands in front of others
 
 	Profiles []Profile `json:"profiles,omitempty"`  // only in RoleProfiled
 	RunQueue *Latency  `json:"run_queue,omitempty"` // from a thread's wake-up until it ran, only in RoleProfiled
@@ -340,6 +341,13 @@ type Worker struct {
 	Accepted uint64 `json:"accepted"`
 	Requests uint64 `json:"requests"`
 	Open     int64  `json:"open"` // at the end
+}
+
+// Upstream is what the servers behind a gateway saw from their start to the trial's end, all together: warm-up and the
+// verification before the load are in it.
+type Upstream struct {
+	Accepted uint64 `json:"accepted"` // connections
+	Requests uint64 `json:"requests"`
 }
 
 // Warning marks a cell. Code is one of the Warn constants; Text says it to people, with the figures.

@@ -159,6 +159,13 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 		addBottlenecks(d, rec, overloadLimited(rec, s, cells), cells, brief)
 		names = nil
 	}
+	if g := priceGrid(rec, s, cells); g != nil {
+		d.add(heading{3, "what each work costs"})
+		d.add(g)
+		if brief {
+			return // the report has a table for each work
+		}
+	}
 	for _, name := range names {
 		keys := tableKeys(cells, s.Name, name)
 		for _, k := range keys {

@@ -37,6 +37,8 @@ type Bay struct {
 	Workers      int                    // CPUs that a server is told to use; 0: as many as its placement gives it
 	ReadyTimeout time.Duration
 	Seed         uint64
+	// Upstream finds the core that stands behind gateways, by its name; nil where there is none.
+	Upstream func(ctx context.Context, name string) (target.Spec, error)
 	// Keep stores a tool's own output below the run's folder and returns its path there.
 	Keep func(name string, b []byte) (string, error)
 	// KeepProfile does the same with a profile; a name that is taken is an fs.ErrExist.
@@ -77,8 +79,15 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 		return err
 	}
 	place := b.place(s.Scenario.Placement, t)
+	options := b.options(s.Target, place)
+	behind, err := b.behind(ctx, s.Cell, place)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, behind.stop()) }()
+	options.Front = behind.front(s.Case.Work)
 	started := time.Now()
-	server, err := target.Start(ctx, b.Targets[s.Target], b.options(s.Target, place))
+	server, err := target.Start(ctx, b.Targets[s.Target], options)
 	if err != nil {
 		return err
 	}
@@ -94,7 +103,10 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 	}
 	t.Wire = &wire
 	spec := b.spec(s, server, place, x, rate)
-	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, started: started, place: place}
+	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, started: started, place: place, behind: behind}
+	if behind != nil {
+		r.beside = behind.pids
+	}
 	if err := r.run(ctx, t); err != nil {
 		select {
 		case <-server.Exited():
@@ -171,7 +183,7 @@ func (b *Bay) options(name string, place probe.Placement) target.Options {
 // exchange is the case's request with what its answer must be.
 func (b *Bay) exchange(c Cell, t *results.Trial) target.Exchange {
 	x := target.Exchange{
-		Method: c.Case.Request.Method, Path: c.Case.Request.Path, Header: headerMap(c.Scenario.Header), Body: c.Scenario.Content,
+		Method: c.Case.Request.Method, Path: c.Case.Request.Path, Header: headerMap(c.header()), Body: c.Scenario.Content,
 		Expect: target.Expect{Status: c.Scenario.Expect.Status, Body: c.Case.Body, Fields: c.Scenario.Expect.Fields},
 	}
 	if x.Expect.Body != nil {
@@ -204,7 +216,7 @@ func (b *Bay) spec(s Step, server *target.Process, place probe.Placement, x targ
 		threads = max(len(place.Client), 1)
 	}
 	spec := load.Spec{
-		URL: server.URL(x.Path), Method: x.Method, Header: s.Scenario.Header, Body: x.Body,
+		URL: server.URL(x.Path), Method: x.Method, Header: s.header(), Body: x.Body,
 		Connections: shape.Connections, Depth: shape.Depth, Threads: min(threads, shape.Connections), NewConn: shape.Fresh, Idle: shape.Idle,
 		Rate: rate, Duration: s.Duration, Warmup: s.WarmUp, Expect: &load.Expect{Status: x.Expect.Status, Body: x.Expect.Body},
 		Seed: b.Seed + uint64(s.Position), Observe: server.Pids(), Announce: true,
@@ -264,7 +276,9 @@ func (b *Bay) Inspect(ctx context.Context, p *Plan) ([]results.Target, error) {
 	}
 	var out []results.Target
 	for _, name := range b.Order {
-		t := b.Targets[name].Describe(b.options(name, probe.Placement{Name: probe.PlaceShared, Server: cpus}))
+		options := b.options(name, probe.Placement{Name: probe.PlaceShared, Server: cpus})
+		t := b.Targets[name].Describe(options)
+		b.describeWorks(&t, p, options)
 		if b.Workers == 0 && t.Kind != target.KindForeign {
 			t.Note = strings.TrimPrefix(t.Note+"; the number of workers is that of the CPUs that the placement gives the server: here all, for the placement shared", "; ")
 		}
@@ -286,7 +300,9 @@ func (b *Bay) apart(name string) int {
 }
 
 func (b *Bay) inspect(ctx context.Context, name string, p *Plan) error {
-	cells := slices.DeleteFunc(p.Cells(), func(c Cell) bool { return c.Target != name || c.Skipped != "" || c.Role != results.RoleRanked })
+	cells := slices.DeleteFunc(p.Cells(), func(c Cell) bool {
+		return c.Target != name || c.Skipped != "" || c.Role != results.RoleRanked || c.Scenario.Gateway != nil
+	})
 	if len(cells) == 0 {
 		return nil
 	}

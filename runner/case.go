@@ -16,7 +16,9 @@ type Case struct {
 	Name    string // "connections=50"; empty where a scenario has but one
 	Shape   Shape
 	Request Request
-	Body    []byte // that the answer must have
+	Body    []byte   // that the answer must have
+	Work    string   // of a gateway; empty where the target answers by itself
+	Header  []string // beside the scenario's, what the work asks of a client
 }
 
 // Cases returns what the scenario's question is asked of, in the order of the file.
@@ -48,10 +50,29 @@ func (s *Scenario) Cases() []Case {
 			c.Body = s.Expect.bytes(v)
 		}
 	})
+	for _, name := range s.Vary.Work {
+		c := base
+		c.Name = "work=" + name
+		out = append(out, c.of(name))
+	}
+	switch {
+	case s.Gateway != nil && s.Gateway.Work != "":
+		for i := range out {
+			out[i] = out[i].of(s.Gateway.Work)
+		}
+		base = base.of(s.Gateway.Work)
+	}
 	if out == nil {
 		out = []Case{base}
 	}
 	return out
+}
+
+// of is the case with a gateway that does the work.
+func (c Case) of(work string) Case {
+	w, _ := target.FindWork(work)
+	c.Work, c.Header = work, w.Header
+	return c
 }
 
 // bytes is the repeated answer of n bytes.
@@ -135,6 +156,9 @@ func (s *Scenario) Words() string {
 	}
 	if l.CheckEvery > 1 {
 		parts = append(parts, fmt.Sprintf("one answer in %d compared byte for byte", l.CheckEvery))
+	}
+	if g := s.Gateway; g != nil {
+		parts = append(parts, "through a gateway to two of "+g.Upstream)
 	}
 	return strings.Join(append(parts, "placement "+string(s.Placement), "by "+string(s.Generator)), ", ")
 }

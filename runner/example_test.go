@@ -11,6 +11,7 @@ type anything struct{}
 
 func (anything) Lacks(_, _ string) string     { return "" }
 func (anything) LacksFeature(_ string) string { return "" }
+func (anything) LacksWork(_ string) string    { return "" }
 func (anything) Limit() bool                  { return false }
 
 func Example() {

@@ -14,6 +14,7 @@ import (
 type Subject interface {
 	Lacks(method, path string) string   // why it cannot serve the route, or ""
 	LacksFeature(feature string) string // why it cannot do the feature, or ""
+	LacksWork(work string) string       // why it cannot do a gateway's work, or ""
 	Limit() bool                        // does less than the others, so only has rows where that is asked for
 }
 
@@ -243,6 +244,9 @@ func (p *Plan) skip(s *Scenario, k Case, e Entrant) string {
 			return fmt.Sprintf("lacks %s: %s", f, why)
 		}
 	}
+	if s.Gateway != nil {
+		return e.Subject.LacksWork(k.Work) // what is asked for, the upstream serves
+	}
 	if why := e.Subject.Lacks(k.Request.Method, k.Request.Path); why != "" {
 		return why
 	}
@@ -296,11 +300,9 @@ func (p *Plan) Steps() []Step {
 			if c.rounds < round {
 				continue
 			}
-			for _, k := range c.cases {
-				if b := c.steps(k, p, round); len(b) > 0 {
-					shuffle(rng, b)
-					blocks = append(blocks, b)
-				}
+			for _, b := range c.blocks(p, round) {
+				shuffle(rng, b)
+				blocks = append(blocks, b)
 			}
 		}
 		shuffle(rng, blocks)
@@ -320,6 +322,29 @@ func (p *Plan) Steps() []Step {
 
 func shuffle[T any](rng *rand.Rand, s []T) {
 	rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
+}
+
+// blocks are a round's steps, those together that are held against each other: the targets at one case, or, where a gateway's
+// works are, the cases of one target.
+func (c *course) blocks(p *Plan, round int) (out [][]Step) {
+	var all []Step
+	for _, k := range c.cases {
+		b := c.steps(k, p, round)
+		if len(b) > 0 {
+			out = append(out, b)
+		}
+		all = append(all, b...)
+	}
+	if g := c.scenario.Gateway; g == nil || g.Together != ByWork {
+		return out
+	}
+	out = nil
+	for _, e := range c.field(p) {
+		if b := slices.DeleteFunc(slices.Clone(all), func(s Step) bool { return s.Target != e.Name }); len(b) > 0 {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 func (c *course) steps(k Case, p *Plan, round int) []Step {

@@ -28,6 +28,8 @@ func (s subject) LacksFeature(f string) string {
 	return ""
 }
 
+func (s subject) LacksWork(string) string { return "no gateway" }
+
 func (s subject) Lacks(_, path string) string {
 	if slices.ContainsFunc(s.routes, func(r string) bool { return strings.HasPrefix(path, r) }) {
 		return "does not serve " + path

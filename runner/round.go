@@ -30,6 +30,7 @@ type round struct {
 	server    *target.Process
 	started   time.Time // the server was
 	place     probe.Placement
+	behind    *behind      // servers behind a gateway; may be nil
 	beside    func() []int // other processes that belong to the load; may be nil
 }
 
@@ -102,6 +103,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 		return err
 	}
 	r.record(t, res, s.argv)
+	r.behind.settle(ctx, t)
 	server, client := observed(res)
 	if r.step.Role == results.RoleObserved {
 		seen.settle(t)

@@ -25,6 +25,8 @@ type Scenario struct {
 	Needs     []Feature `toml:"needs"`     // what a core must not lack
 	Limit     bool      `toml:"limit"`     // raw, which does not parse, has a row as the limit
 
+	Gateway *Gateway `toml:"gateway"` // the targets stand in front of others; nil: they answer by themselves
+
 	Generator Generator `toml:"generator"` // what loads; corelab if empty
 	Rounds    int       `toml:"rounds"`    // trials of each cell
 	Duration  Duration  `toml:"duration"`  // of the measured time of a trial
@@ -68,11 +70,12 @@ type Shape struct {
 
 // Vary holds the values of the one field in which a scenario's cases differ.
 type Vary struct {
-	Connections []int  `toml:"connections"`
-	Depth       []int  `toml:"depth"`
-	Percent     []int  `toml:"percent"`
-	Idle        []int  `toml:"idle"`
-	Size        []Size `toml:"size"`
+	Connections []int    `toml:"connections"`
+	Depth       []int    `toml:"depth"`
+	Percent     []int    `toml:"percent"`
+	Idle        []int    `toml:"idle"`
+	Size        []Size   `toml:"size"`
+	Work        []string `toml:"work"` // of a gateway, each a target.Work
 }
 
 // Also is a second look at some cells.

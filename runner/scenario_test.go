@@ -100,6 +100,14 @@ func TestBadScenarios(t *testing.T) {
 		{"burst around too much", `loop = "closed"`, "loop = \"open\"\npercent = 200\nburst = { around = 150, before = 10, lasts = 20 }"},
 		{"beyond the ceiling without a burst", `loop = "closed"`, "loop = \"open\"\npercent = 200"},
 		{"unknown key of a burst", "connections = 4", "connections = 4\n[load.burst]\narround = 50"},
+		{"work without a gateway", "connections = 4", "connections = 4\n[vary]\nwork = [\"bare\"]"},
+		{"gateway without an upstream", "connections = 4", "connections = 4\n[gateway]\nwork = \"bare\""},
+		{"gateway without work", "connections = 4", "connections = 4\n[gateway]\nupstream = \"reactor\""},
+		{"unknown work", "connections = 4", "connections = 4\n[gateway]\nupstream = \"reactor\"\nwork = \"dance\""},
+		{"unknown work of a list", "connections = 4", "connections = 4\n[gateway]\nupstream = \"reactor\"\ntogether = \"works\"\n[vary]\nwork = [\"bare\", \"dance\"]"},
+		{"work twice", "connections = 4", "connections = 4\n[gateway]\nupstream = \"reactor\"\ntogether = \"works\"\n[vary]\nwork = [\"bare\", \"bare\"]"},
+		{"works held against nothing", "connections = 4", "connections = 4\n[gateway]\nupstream = \"reactor\"\n[vary]\nwork = [\"bare\", \"null\"]"},
+		{"an upstream with flags", "connections = 4", "connections = 4\n[gateway]\nupstream = \"pool --threads 4\"\nwork = \"bare\""},
 		{"unknown feature", `placement = "one"`, "placement = \"one\"\nneeds = [\"http2\"]"},
 	}
 	if _, err := ParseScenario("good.toml", []byte(sound)); err != nil {

@@ -21,7 +21,7 @@ type fault struct{ key, text string }
 
 // check returns the first thing that is wrong with what a file said, or nil.
 func (s *Scenario) check() *fault {
-	for _, c := range []func() *fault{s.checkWords, s.checkQuestion, s.checkTimes, s.checkLoad, s.checkBurst, s.checkVary, s.checkAlso, s.checkWeights} {
+	for _, c := range []func() *fault{s.checkWords, s.checkQuestion, s.checkTimes, s.checkLoad, s.checkBurst, s.checkVary, s.checkGateway, s.checkAlso, s.checkWeights} {
 		if f := c(); f != nil {
 			return f
 		}
@@ -175,10 +175,13 @@ func (s *Scenario) checkVary() *fault {
 			return &fault{"vary." + list.key, "a value stands twice"}
 		}
 	}
+	if v.Work != nil {
+		lists++
+	}
 	sized := strings.Contains(s.Request.Path, "{size}")
 	switch {
 	case lists > 1:
-		return &fault{"vary", "cases differ in one thing only: keep one list of connections, depth, percent, idle, size"}
+		return &fault{"vary", "cases differ in one thing only: keep one list of connections, depth, percent, idle, size, work"}
 	case sized && v.Size == nil:
 		return &fault{"request", "{size} needs vary.size, the sizes that it stands for"}
 	case !sized && v.Size != nil:

@@ -1,10 +1,14 @@
 #!/bin/sh
-# Installs the tools named as arguments (wrk, nginx, haproxy, h2o, h2load, perf, chromium) where they are missing, on Debian and Ubuntu as root. Elsewhere,
+# Installs the tools named as arguments (wrk, nginx, nginx-lua, haproxy, h2o, caddy, h2load, perf, cc, chromium) where they are missing, on Debian and Ubuntu as root. Elsewhere,
 # or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
 set -u
 
 missing=
 for tool in "$@"; do
+  if [ "$tool" = nginx-lua ]; then # a module of nginx, and a library of Lua's
+    [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] && ls /usr/lib/*/lua/5.1/cjson.so >/dev/null 2>&1 || missing="$missing $tool"
+    continue
+  fi
   command -v "$tool" >/dev/null 2>&1 || [ -x "/usr/sbin/$tool" ] || missing="$missing $tool"
 done
 [ -n "$missing" ] || exit 0
@@ -13,8 +17,10 @@ packages=
 for tool in $missing; do
   case $tool in
     nginx) packages="$packages nginx-light" ;;
+    nginx-lua) packages="$packages libnginx-mod-http-lua lua-cjson" ;;
     perf) packages="$packages linux-perf" ;;
     h2load) packages="$packages nghttp2-client" ;;
+    cc) packages="$packages gcc libc6-dev" ;;
     *) packages="$packages $tool" ;;
   esac
 done

@@ -41,9 +41,20 @@ type running struct {
 	done   chan error
 }
 
+// usable skips a test of a core that this machine cannot run.
+func usable(t testing.TB, core servers.Core) {
+	t.Helper()
+	if core.Usable != nil {
+		if err := core.Usable(); err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
 // start serves s on core until the test ends, and then holds the core to draining without an error.
 func start(t testing.TB, core servers.Core, s *service, cfg servers.Config) *running {
 	t.Helper()
+	usable(t, core)
 	if cfg.Workers == 0 {
 		cfg.Workers = 2
 	}

@@ -9,6 +9,7 @@ var Cores = []Core{
 	epollCore,
 	epollpoolCore,
 	reactorCore,
+	uringCore,
 	evioCore,
 }
 

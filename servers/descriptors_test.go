@@ -56,6 +56,7 @@ func TestServeFewFiles(t *testing.T) {
 func TestOutOfFiles(t *testing.T) {
 	for _, core := range append([]Core{rawCore}, eventCores...) {
 		t.Run(core.Name, func(t *testing.T) {
+			usable(t, core)
 			child, addr := serveFewFiles(t, core.Name)
 			s := addressed{addr: addr}
 			var clients []*eventClient
@@ -234,15 +235,17 @@ func TestServeGivesBack(t *testing.T) {
 // TestAddressInUse binds a port that is taken: an error that says what to do, also where SO_REUSEPORT would share it.
 func TestAddressInUse(t *testing.T) {
 	for _, core := range append([]Core{rawCore}, eventCores...) {
-		s := serveEvents(t, core, Config{}, httpcore.Limits{})
-		before := openFiles(t)
-		_, err := core.New(Config{Addr: s.Addr(), Workers: 2}.Filled(), eventHandler(t, nil, httpcore.Limits{}))
-		if err == nil || !strings.Contains(err.Error(), "use port 0") || !strings.Contains(err.Error(), s.Addr().String()) {
-			t.Errorf("%s on a port in use: %v", core.Name, err)
-		}
-		if after := openFiles(t); after != before {
-			t.Errorf("%s: a failed New leaves %d descriptors", core.Name, after-before)
-		}
+		t.Run(core.Name, func(t *testing.T) {
+			s := serveEvents(t, core, Config{}, httpcore.Limits{})
+			before := openFiles(t)
+			_, err := core.New(Config{Addr: s.Addr(), Workers: 2}.Filled(), eventHandler(t, nil, httpcore.Limits{}))
+			if err == nil || !strings.Contains(err.Error(), "use port 0") || !strings.Contains(err.Error(), s.Addr().String()) {
+				t.Errorf("on a port in use: %v", err)
+			}
+			if after := openFiles(t); after != before {
+				t.Errorf("a failed New leaves %d descriptors", after-before)
+			}
+		})
 	}
 }
 
@@ -250,6 +253,7 @@ func TestAddressInUse(t *testing.T) {
 func TestDrainBacklog(t *testing.T) {
 	for _, core := range append([]Core{rawCore}, eventCores...) {
 		t.Run(core.Name, func(t *testing.T) {
+			usable(t, core)
 			srv, err := core.New(Config{Workers: 2}.Filled(), eventHandler(t, nil, httpcore.Limits{}))
 			if err != nil {
 				t.Fatal(err)

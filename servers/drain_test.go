@@ -134,6 +134,7 @@ func TestDrainBacklog(t *testing.T) {
 	for _, core := range cores() {
 		t.Run(core.Name, func(t *testing.T) {
 			t.Parallel()
+			usable(t, core)
 			srv, err := core.New(servers.Config{Workers: 2, Threads: 2, Grace: patience}.Filled(), newService(t, testLimits).Handler)
 			if err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ var epollCore = Core{
 	Doc:   "one event loop on one thread waits for all connections and serves each as it becomes ready",
 	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
-		return newLoops(cfg.Filled(), h, 1, func() protocol { return httpProtocol{} })
+		cfg = cfg.Filled()
+		return newLoops(cfg, 1, epollLoop(cfg, h, func() protocol { return httpProtocol{} }))
 	},
 }

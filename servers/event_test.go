@@ -18,7 +18,7 @@ import (
 )
 
 // eventCores are the cores that these tests range over: those that wait for many descriptors at once.
-var eventCores = []Core{epollCore, epollpoolCore, reactorCore}
+var eventCores = []Core{epollCore, epollpoolCore, reactorCore, uringCore}
 
 // bound is how long a test waits for what must happen.
 const bound = 30 * time.Second
@@ -35,9 +35,20 @@ type eventServer struct {
 	held chan httpcore.Held // exchanges of /hold when they begin, of /watch when they begin and when they end
 }
 
+// usable skips a test of a core that this machine cannot run.
+func usable(t testing.TB, core Core) {
+	t.Helper()
+	if core.Usable != nil {
+		if err := core.Usable(); err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
 // serveEvents starts core on a free port.
 func serveEvents(t testing.TB, core Core, cfg Config, limits httpcore.Limits) *eventServer {
 	t.Helper()
+	usable(t, core)
 	s := &eventServer{t: t, done: make(chan error, 1), held: make(chan httpcore.Held, 16)}
 	if cfg.Workers == 0 {
 		cfg.Workers = 2

@@ -100,15 +100,7 @@ func (f *flusher) write(fd int, segments []httpcore.Segment) (int64, error) {
 	if segments[0].File != nil {
 		return f.writeFile(fd, &segments[0])
 	}
-	k, size := 0, 0
-	for k < len(segments) && k < maxIovecs && segments[k].File == nil && size < turnBytes {
-		b := segments[k].Bytes
-		b = b[:min(len(b), turnBytes-size)]
-		f.iovecs[k].Base = &b[0]
-		f.iovecs[k].SetLen(len(b))
-		size += len(b)
-		k++
-	}
+	k, size := gather(f.iovecs[:], segments)
 	flags := 0
 	if k < len(segments) {
 		flags = unix.MSG_MORE // a head and the file behind it share packets
@@ -127,6 +119,20 @@ func (f *flusher) write(fd int, segments []httpcore.Segment) (int64, error) {
 		return 0, errno
 	}
 	return int64(n), nil
+}
+
+// gather fills iovecs with the first segments of memory, as many as there are before a file, fit, and a turn may write. It
+// returns how many there are and their bytes.
+func gather(iovecs []unix.Iovec, segments []httpcore.Segment) (k, size int) {
+	for k < len(segments) && k < len(iovecs) && segments[k].File == nil && size < turnBytes {
+		b := segments[k].Bytes
+		b = b[:min(len(b), turnBytes-size)]
+		iovecs[k].Base = &b[0]
+		iovecs[k].SetLen(len(b))
+		size += len(b)
+		k++
+	}
+	return k, size
 }
 
 func (f *flusher) send(fd int, b []byte, flags int) (int, unix.Errno) {

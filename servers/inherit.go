@@ -73,7 +73,7 @@ func duplicate(fds ...int) (copies []int, err error) {
 func (s *loops) Listeners() ([]int, error) {
 	var fds []int
 	for _, l := range s.loops {
-		fds = append(fds, l.listener)
+		fds = append(fds, l.listening())
 	}
 	return duplicate(fds...)
 }

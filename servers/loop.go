@@ -80,10 +80,10 @@ func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*lo
 		unix.Close(listener)
 		return nil, err
 	}
-	l.postbox.poller = &l.poller
+	l.postbox.wake = l.poller.wake
 	l.env.Handler, l.env.Buffers = h, &l.buffers
 	l.wheel.start(l.poller.now)
-	l.resume = loopTimer{l: l, fire: func(int64) { l.resumeAccept() }}
+	l.resume = loopTimer{wheel: &l.wheel, fire: func(int64) { l.resumeAccept() }}
 	l.resume.entry.owner = &l.resume
 	// Level-triggered: a bounded burst must leave the rest to the next turn.
 	if err := l.poller.watch(listener, 0, unix.EPOLLIN); err != nil {
@@ -189,6 +189,18 @@ func (l *loop) queue(c *loopConn) {
 	}
 }
 
+// number implements member.
+func (l *loop) number(index, of int) { l.outs.shard = httpcore.Shard{Index: index, Of: of} }
+
+// listening implements member.
+func (l *loop) listening() int { return l.listener }
+
+// crowded implements member.
+func (l *loop) crowded() { l.poller.brief = true }
+
+// stats implements member.
+func (l *loop) stats() WorkerStats { return l.tally.snapshot() }
+
 // Now implements httpcore.Loop.
 func (l *loop) Now() int64 { return l.poller.now }
 
@@ -200,7 +212,7 @@ func (l *loop) Wake(c *httpcore.Conn) { l.queue(c.Owner.(*loopConn)) }
 
 // After implements httpcore.Loop.
 func (l *loop) After(d time.Duration, fire func(now int64)) httpcore.Timer {
-	t := &loopTimer{l: l, fire: fire}
+	t := &loopTimer{wheel: &l.wheel, fire: fire}
 	t.entry.owner = t
 	l.wheel.set(&t.entry, l.poller.now+int64(d))
 	return t
@@ -210,11 +222,11 @@ func (l *loop) After(d time.Duration, fire func(now int64)) httpcore.Timer {
 // not find a successor.
 type loopTimer struct {
 	entry entry
-	l     *loop
+	wheel *wheel
 	fire  func(now int64)
 }
 
 func (t *loopTimer) expired(now int64) { t.fire(now) }
 
 // Stop implements httpcore.Timer.
-func (t *loopTimer) Stop() { t.l.wheel.stop(&t.entry) }
+func (t *loopTimer) Stop() { t.wheel.stop(&t.entry) }

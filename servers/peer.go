@@ -12,6 +12,10 @@ import (
 
 func (l *loop) PeerOf(c *httpcore.Conn) netip.AddrPort { return peerAddr(int(c.Owner.(*loopConn).fd)) }
 
+func (l *uringLoop) PeerOf(c *httpcore.Conn) netip.AddrPort {
+	return peerAddr(int(c.Owner.(*uringConn).fd))
+}
+
 func (c *roamConn) PeerOf(*httpcore.Conn) netip.AddrPort { return peerAddr(int(c.fd)) }
 
 func (t *thread) PeerOf(*httpcore.Conn) netip.AddrPort { return peerAddr(t.fd) }

@@ -97,9 +97,12 @@ func (p *poller) control(op, fd int, gen int32, events uint32) unix.Errno {
 }
 
 // wake ends a wait, now or when it begins. Any goroutine may call it while p is open.
-func (p *poller) wake() {
+func (p *poller) wake() { wakeEvent(p.wakefd) }
+
+// wakeEvent adds one to an eventfd.
+func wakeEvent(fd int) {
 	one := uint64(1)
-	unix.RawSyscall(unix.SYS_WRITE, uintptr(p.wakefd), uintptr(unsafe.Pointer(&one)), 8)
+	unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 }
 
 // wait waits for events until the monotonic time until; 0 is for ever, a time that has passed only looks. yield says

@@ -9,7 +9,7 @@ type postbox struct {
 	posted []func()
 	spare  []func()
 	closed bool
-	poller *poller
+	wake   func() // ends the loop's wait, now or when it begins
 }
 
 // post adds fire. Any goroutine may call it; after close it does nothing.
@@ -21,7 +21,7 @@ func (m *postbox) post(fire func()) {
 	}
 	m.posted = append(m.posted, fire)
 	if len(m.posted) == 1 {
-		m.poller.wake()
+		m.wake()
 	}
 }
 
@@ -38,7 +38,7 @@ func (m *postbox) run() {
 	m.spare = posted
 }
 
-// close makes post do nothing, so that the poller may be closed.
+// close makes post do nothing, so that what wakes may be closed.
 func (m *postbox) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -22,7 +22,7 @@ var rawCore = Core{
 	},
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		cfg = cfg.Filled()
-		return newLoops(cfg, h, cfg.Workers, func() protocol { return &cannedProtocol{server: h.Server} })
+		return newLoops(cfg, cfg.Workers, epollLoop(cfg, h, func() protocol { return &cannedProtocol{server: h.Server} }))
 	},
 }
 

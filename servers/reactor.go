@@ -17,22 +17,51 @@ var reactorCore = Core{
 	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		cfg = cfg.Filled()
-		return newLoops(cfg, h, cfg.Workers, func() protocol { return httpProtocol{} })
+		return newLoops(cfg, cfg.Workers, epollLoop(cfg, h, func() protocol { return httpProtocol{} }))
 	},
 }
 
 // loops is a server of independent loops on one port.
 //
-// The loops are ordinary goroutines, not locked to threads: a locked one must change threads whenever it yields, which
-// costs more than pinning gives (see poller for how they wait). For two and more loops GOMAXPROCS should be one more than
-// there are loops.
+// The loops are ordinary goroutines, not locked to threads where nothing asks for that: a locked one must change threads
+// whenever it yields, which costs more than pinning gives (see poller for how they wait). For two and more loops GOMAXPROCS
+// should be one more than there are loops.
 type loops struct {
 	addr  netip.AddrPort
-	loops []*loop
+	loops []member
 }
 
-// newLoops binds n loops to cfg.Addr, each with its own protocol.
-func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*loops, error) {
+// member is one of the loops of a server.
+type member interface {
+	Post(fire func())
+	// number says, before run, which of how many loops this is.
+	number(index, of int)
+	// listening returns the listener's descriptor.
+	listening() int
+	// run serves until stop was posted and all has drained. It is called once, and gives back all that the loop has.
+	run() error
+	// stop begins the drain. It is posted.
+	stop()
+	// close gives back all that a loop has which never ran.
+	close()
+	// crowded says, before run, that there are no more Ps than loops: others need the one that the loop waits with.
+	crowded()
+	stats() WorkerStats
+}
+
+// epollLoop returns what makes a loop of its own on a listener, each with its own protocol.
+func epollLoop(cfg Config, h *httpcore.Handler, speak func() protocol) func(listener int) (member, error) {
+	return func(listener int) (member, error) {
+		l, err := newLoop(listener, cfg, h, speak())
+		if err != nil {
+			return nil, err
+		}
+		return l, nil
+	}
+}
+
+// newLoops binds n loops to cfg.Addr. A loop owns its listener from when it is made, also where making it fails.
+func newLoops(cfg Config, n int, open func(listener int) (member, error)) (*loops, error) {
 	listeners, err := cfg.bind(n)
 	if err != nil {
 		return nil, err
@@ -40,9 +69,9 @@ func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*l
 	s := &loops{}
 	if s.addr, err = localAddr(listeners[0]); err == nil {
 		for len(listeners) > 0 && err == nil {
-			var l *loop
-			if l, err = newLoop(listeners[0], cfg, h, speak()); err == nil {
-				l.outs.shard = httpcore.Shard{Index: len(s.loops), Of: n}
+			var l member
+			if l, err = open(listeners[0]); err == nil {
+				l.number(len(s.loops), n)
 				s.loops = append(s.loops, l)
 			}
 			listeners = listeners[1:]
@@ -75,7 +104,9 @@ func (s *loops) Serve(ctx context.Context) error {
 	errs := make([]error, len(s.loops))
 	var running sync.WaitGroup
 	for i, l := range s.loops {
-		l.poller.brief = l.poller.brief || !spare
+		if !spare {
+			l.crowded()
+		}
 		running.Go(func() {
 			if errs[i] = l.run(); errs[i] != nil {
 				cancel() // one loop cannot go on: the others drain
@@ -89,7 +120,7 @@ func (s *loops) Serve(ctx context.Context) error {
 func (s *loops) Stats() []WorkerStats {
 	all := make([]WorkerStats, len(s.loops))
 	for i, l := range s.loops {
-		all[i] = l.tally.snapshot()
+		all[i] = l.stats()
 	}
 	return all
 }

@@ -46,6 +46,7 @@ type Core struct {
 	Name, Doc string
 	Lacks     []Lack           // what it cannot do, each with the reason
 	Procs     func(Config) int // the GOMAXPROCS that it wants; nil for Config.Workers
+	Usable    func() error     // why it cannot run on this machine, and what to do, nil if it can; nil where it always can
 	New       func(Config, *httpcore.Handler) (Server, error)
 }
 

@@ -111,7 +111,7 @@ func ExampleRoutes() {
 	// Output:
 	// GET /
 	// GET /plaintext
+	// GET /cacheable
 	// GET /json
 	// GET /json/:count
-	// GET /users/:id
 }

@@ -24,6 +24,7 @@ func Routes(c Config) []httpcore.Route {
 	return []httpcore.Route{
 		{Method: "GET", Pattern: "/", Serve: constant(&hello)},
 		{Method: "GET", Pattern: "/plaintext", Serve: constant(&hello)},
+		{Method: "GET", Pattern: "/cacheable", Serve: constant(&cacheable)},
 		{Method: "GET", Pattern: "/json", Serve: constant(&message)},
 		{Method: "GET", Pattern: "/json/:count", Serve: serveItems},
 		{Method: "GET", Pattern: "/users/:id", Serve: serveUser},

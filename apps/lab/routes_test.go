@@ -29,6 +29,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/", "", "", 200, textType, "Hello, World!"},
 		{"GET", "/plaintext", "", "", 200, textType, "Hello, World!"},
 		{"HEAD", "/plaintext", "", "", 200, textType, ""},
+		{"GET", "/cacheable", "", "", 200, textType, "Hello, World!"},
 		{"GET", "/json", "", "", 200, jsonType, `{"message":"Hello, World!"}`},
 		{"GET", "/users/42", "", "", 200, textType, "42"},
 		{"GET", "/users/a%20b", "", "", 200, textType, "a%20b"},

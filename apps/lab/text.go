@@ -12,6 +12,7 @@ const (
 // Replies that never change: a Conn only reads a Reply, so that all loops share them.
 var (
 	hello       = httpcore.Reply{Type: textType, Body: []byte("Hello, World!")}
+	cacheable   = httpcore.Reply{Type: textType, Body: hello.Body, Fields: "Cache-Control: max-age=3600\r\n"} // for whoever stands in front
 	message     = httpcore.Reply{Type: jsonType, Body: []byte(`{"message":"Hello, World!"}`)}
 	ok          = httpcore.Reply{Type: textType, Body: []byte("ok")}
 	noContent   = httpcore.Reply{Status: 204}

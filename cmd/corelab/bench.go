@@ -228,7 +228,7 @@ func (c *BenchCmd) announce(p *runner.Plan, f *field, missing []results.Missing)
 
 // measure runs the plan into a record, and reports what is in it.
 func (c *BenchCmd) measure(ctx context.Context, p *runner.Plan, f *field, tools map[string]string, missing []results.Missing) error {
-	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
+	bay, clean, err := f.bay(c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func closedScenarios() (names []string) {
 
 // measure runs the comparison into a record, and reports what is in it.
 func (c *CompareCmd) measure(ctx context.Context, f *field, plan *runner.Plan, began time.Time) error {
-	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
+	bay, clean, err := f.bay(c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
 		return err
 	}

@@ -70,22 +70,39 @@ func (c *DoctorCmd) Run() error {
 
 func (c *DoctorCmd) examine(ctx context.Context) []finding {
 	host := probe.Host()
-	found := []finding{c.cores(ctx), c.peers(ctx)}
+	found := append(c.cores(ctx), c.peers(ctx))
 	found = append(found, tools()...)
 	found = append(found, cpus(), files(host.OpenFiles), calls(), profiles(probe.PerfAvailable()), scheduler(probe.SchedAvailable()), steal(), virtual(host))
 	return append(found, kernel(os.ReadFile)...)
 }
 
-func (c *DoctorCmd) cores(ctx context.Context) finding {
+func (c *DoctorCmd) cores(ctx context.Context) []finding {
 	path, err := findCoreserver(ctx, c.Coreserver)
 	if err == nil {
 		var env target.Env
 		if env, err = target.NewEnv(ctx, path); err == nil {
-			return finding{Name: "coreserver", State: fine, Text: fmt.Sprintf("%d cores in %s", len(env.Cores), path)}
+			return coresFindings(path, env.Cores)
 		}
 	}
-	return finding{"coreserver", prevents, err.Error(), "make build"}
+	return []finding{{"coreserver", prevents, err.Error(), "make build"}}
 }
+
+// coresFindings says which of the cores cannot run here, and whether what those need that are not of every machine is there.
+func coresFindings(path string, cores []target.Core) []finding {
+	out := []finding{{Name: "coreserver", State: fine, Text: fmt.Sprintf("%d cores in %s", len(cores), path)}}
+	for _, core := range cores {
+		switch {
+		case core.Missing != "":
+			out = append(out, finding{core.Name, limits, core.Missing, "until then its rows are left out"})
+		case core.Name == ringCore:
+			out = append(out, finding{Name: "io_uring", State: fine, Text: "the kernel has all that the core " + ringCore + " uses"})
+		}
+	}
+	return out
+}
+
+// ringCore is the core that runs on io_uring.
+const ringCore = "uring"
 
 // peers are the servers of the field, of which each can be missing.
 func (c *DoctorCmd) peers(ctx context.Context) finding {
@@ -243,7 +260,7 @@ func kernel(read func(string) ([]byte, error)) []finding {
 		out = append(out, f)
 	}
 	if v, ok := setting("/proc/sys/kernel/io_uring_disabled"); ok && v != "0" {
-		out = append(out, finding{"io_uring", limits, "switched off (io_uring_disabled=" + v + "); no core of this list needs it", "sysctl -w kernel.io_uring_disabled=0"})
+		out = append(out, finding{"io_uring", limits, "switched off (io_uring_disabled=" + v + "), for all or for those without CAP_SYS_ADMIN", "sysctl -w kernel.io_uring_disabled=0"})
 	}
 	return out
 }

@@ -79,6 +79,17 @@ func TestPrintFindings(t *testing.T) {
 	}
 }
 
+func TestCoresFindings(t *testing.T) {
+	cores := []target.Core{{Name: "reactor"}, {Name: "uring"}}
+	if got := coresFindings("bin/coreserver", cores); len(got) != 2 || got[0].Text != "2 cores in bin/coreserver" || got[1].Name != "io_uring" || got[1].State != fine {
+		t.Errorf("all can run: %+v", got)
+	}
+	cores[1].Missing = "no io_uring"
+	if got := coresFindings("bin/coreserver", cores); len(got) != 2 || got[1].Name != "uring" || got[1].State != limits || got[1].Text != "no io_uring" || got[1].Do == "" {
+		t.Errorf("one cannot run: %+v", got)
+	}
+}
+
 func TestPeersFinding(t *testing.T) {
 	list := []target.Known{{Name: "reactor", Kind: target.KindCore}, {Name: "nginx", Kind: target.KindPeer}, {Name: "gnet", Kind: target.KindPeer}}
 	if f := peersFinding(list); f.State != fine || f.Text != "2 to measure against: nginx, gnet" {

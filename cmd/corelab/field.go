@@ -56,6 +56,7 @@ func tail(out []byte) string {
 
 // field is who takes part.
 type field struct {
+	env   target.Env // that they were made of
 	order []string
 	specs map[string]target.Spec
 	said  []string // who is left out, and why
@@ -65,7 +66,7 @@ type field struct {
 
 // newField parses what was asked for: all cores and the peers that are installed, unless cores names others; and targets.
 func newField(ctx context.Context, env target.Env, cores, targets []string) (*field, error) {
-	f := &field{specs: map[string]target.Spec{}}
+	f := &field{env: env, specs: map[string]target.Spec{}}
 	switch {
 	case slices.Equal(cores, []string{"none"}):
 	case len(cores) > 0:
@@ -99,6 +100,17 @@ func newField(ctx context.Context, env target.Env, cores, targets []string) (*fi
 		return nil, errors.New("no target is left: name one with --cores or --target, or install nginx")
 	}
 	return f, nil
+}
+
+// bay is a place to measure them in, see newBay.
+func (f *field) bay(workers int, ready time.Duration, seed uint64) (*runner.Bay, func(), error) {
+	bay, clean, err := newBay(f.specs, f.order, workers, ready, seed)
+	if err == nil {
+		bay.Upstream = func(ctx context.Context, name string) (target.Spec, error) {
+			return target.ParseContext(ctx, name, f.env)
+		}
+	}
+	return bay, clean, err
 }
 
 // entrants are the targets as a plan wants them.

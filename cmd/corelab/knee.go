@@ -85,7 +85,7 @@ func (c *KneeCmd) arrival() string {
 
 // measure searches into a record, and reports what is in it.
 func (c *KneeCmd) measure(ctx context.Context, f *field, plan *runner.Plan) error {
-	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
+	bay, clean, err := f.bay(c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
 		return err
 	}

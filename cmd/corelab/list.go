@@ -105,7 +105,7 @@ func (l listing) print(out *os.File) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CORES (--cores, or --target 'CORE flags')")
 	for _, c := range l.Cores {
-		fmt.Fprintf(w, "  %s\t%s\n", c.Name, c.Doc)
+		fmt.Fprintf(w, "  %s\t%s\n", c.Name, orMissing(c.Doc, c.Missing))
 		if len(c.Lacks) > 0 {
 			var names []string
 			for _, k := range c.Lacks {

@@ -122,7 +122,7 @@ func (c *ProfileCmd) plan(f *field, only []string) (*runner.Plan, error) {
 
 // measure runs the plan into a record, and reports what is in it.
 func (c *ProfileCmd) measure(ctx context.Context, f *field, plan *runner.Plan, missing []results.Missing) error {
-	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
+	bay, clean, err := f.bay(c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
 		return err
 	}

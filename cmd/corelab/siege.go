@@ -181,7 +181,7 @@ func (c *SiegeCmd) plan(f *field) (*runner.Plan, error) {
 
 // measure besieges into a record, and reports what is in it.
 func (c *SiegeCmd) measure(ctx context.Context, f *field, plan *runner.Plan, limits map[string]runner.SiegeLimits) error {
-	bay, clean, err := newBay(f.specs, f.order, c.Workers, c.ReadyTimeout, c.Seed)
+	bay, clean, err := f.bay(c.Workers, c.ReadyTimeout, c.Seed)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ type listedCore struct {
 	Name  string       `json:"name"`
 	Doc   string       `json:"doc"`
 	Lacks []listedLack `json:"lacks"`
+	// Missing is why the core cannot run on this machine, and what to do; empty when it can.
+	Missing string `json:"missing,omitempty"`
 }
 
 type listedLack struct {
@@ -62,7 +64,12 @@ func list(w io.Writer, asJSON bool) error {
 func makeListing() (*listing, error) {
 	l := &listing{Cores: []listedCore{}, Apps: []listedApp{}}
 	for _, c := range servers.Cores {
-		core := listedCore{c.Name, c.Doc, []listedLack{}}
+		core := listedCore{Name: c.Name, Doc: c.Doc, Lacks: []listedLack{}}
+		if c.Usable != nil {
+			if err := c.Usable(); err != nil {
+				core.Missing = err.Error()
+			}
+		}
 		for _, lack := range c.Lacks {
 			core.Lacks = append(core.Lacks, listedLack{string(lack.Feature), lack.Reason})
 		}
@@ -87,6 +94,9 @@ func (l *listing) text() string {
 	b.WriteString("cores\n")
 	for _, c := range l.Cores {
 		fmt.Fprintf(&b, "  %-11s %s\n", c.Name, c.Doc)
+		if c.Missing != "" {
+			fmt.Fprintf(&b, "  %-11s %s\n", "", c.Missing)
+		}
 		for _, lack := range c.Lacks {
 			fmt.Fprintf(&b, "  %-11s lacks %s: %s\n", "", lack.Feature, lack.Reason)
 		}

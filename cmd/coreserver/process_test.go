@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -83,6 +84,13 @@ type process struct {
 // start runs coreserver with args, a free port, and descriptor 3 for figures, and waits for its line.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	if i := slices.Index(args, "--core"); i >= 0 {
+		if core, ok := servers.Find(args[i+1]); ok && core.Usable != nil {
+			if err := core.Usable(); err != nil {
+				t.Skip(err)
+			}
+		}
+	}
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)

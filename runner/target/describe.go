@@ -2,6 +2,8 @@ package target
 
 import (
 	"debug/buildinfo"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,7 +17,13 @@ const ownDir = "{dir}"
 // prepare writes what the target needs into dir, and returns its command line and configuration.
 func (s Spec) prepare(port, dir string, o Options) (argv []string, config string, err error) {
 	if s.Kind != KindPeer {
-		return s.words(port, o), "", nil
+		if s.Kind == KindCore && o.Front != nil {
+			config = gatewayConfig(o.Front, dir)
+			if err := os.WriteFile(filepath.Join(dir, gatewayFile), []byte(config), 0o600); err != nil {
+				return nil, "", fmt.Errorf("write the configuration of the gateway: %w", err)
+			}
+		}
+		return s.words(port, dir, o), config, nil
 	}
 	path, err := s.peer.find(s.binary)
 	if err != nil {
@@ -39,7 +47,10 @@ func (s Spec) Describe(o Options) results.Target {
 		d.Command = append([]string{s.peer.binary}, s.peer.args(portWord, ownDir, o)...)
 		d.Config, d.Note = s.peer.configure(path, portWord, ownDir, o), s.peer.doc
 	default:
-		d.Command = s.words(portWord, o)
+		d.Command = s.words(portWord, ownDir, o)
+		if s.Kind == KindCore && o.Front != nil {
+			d.Config = gatewayConfig(o.Front, ownDir)
+		}
 	}
 	d.Version = s.version()
 	if s.Kind == KindCore {

@@ -34,7 +34,13 @@ var haproxy = peer{
 		return "haproxy " + words[2]
 	},
 	lacks:     haproxyLacks,
-	configure: func(_, port, dir string, o Options) string { return haproxyConfig(port, dir, o) },
+	lacksWork: only("haproxy", WorkBare, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkCache, WorkBalance, WorkObserve, WorkLog, WorkTransform, WorkAll),
+	configure: func(_, port, dir string, o Options) string {
+		if o.Front != nil {
+			return haproxyFrontConfig(port, o)
+		}
+		return haproxyConfig(port, dir, o)
+	},
 	prepare: func(config, dir string) error {
 		if err := WritePattern(filepath.Join(dir, "bytes"), haproxyBytes()); err != nil {
 			return err
@@ -44,8 +50,12 @@ var haproxy = peer{
 		}
 		return nil
 	},
-	args: func(_, dir string, _ Options) []string {
-		return []string{"-q", "-db", "-f", filepath.Join(dir, "haproxy.cfg")}
+	args: func(_, dir string, o Options) []string {
+		args := []string{"-db", "-f", filepath.Join(dir, "haproxy.cfg")}
+		if o.Front == nil {
+			args = append([]string{"-q"}, args...) // which also closes the standard output, where a gateway logs
+		}
+		return args
 	},
 }
 

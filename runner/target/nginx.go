@@ -31,7 +31,13 @@ var nginx = peer{
 		return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(out)), "nginx version:"))
 	},
 	lacks:     nginxLacks,
-	configure: func(_, port, dir string, o Options) string { return nginxConfig(port, dir, o) },
+	lacksWork: only("nginx", WorkBare, WorkLimit, WorkCache, WorkBalance, WorkLog, WorkTransform),
+	configure: func(_, port, dir string, o Options) string {
+		if o.Front != nil {
+			return nginxFrontConfig(port, dir, o, "")
+		}
+		return nginxConfig(port, dir, o)
+	},
 	prepare: func(config, dir string) error {
 		if err := WritePattern(filepath.Join(dir, "www", "bytes"), PeerBytes); err != nil {
 			return err

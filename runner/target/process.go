@@ -42,6 +42,7 @@ type Options struct {
 	Dir          string        // for logs; must exist; empty keeps none
 	ReadyTimeout time.Duration // until it accepts; 0 means DefaultReadyTimeout
 	Stats        bool          // make a core answer [Process.Stats]; others ignore it
+	Front        *Front        // it stands in front of these; nil: it answers by itself
 	Batch        bool          // under SCHED_BATCH, for whoever shares a CPU with its generator: see probe.Batch
 }
 
@@ -160,6 +161,9 @@ func (p *Process) run(port string) (err error) {
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	p.family.mark = markVariable + "=" + itoa(os.Getpid()) + "-" + strings.TrimPrefix(p.dir, os.TempDir())
 	cmd.Env = append(os.Environ(), p.family.mark)
+	if peer := p.spec.peer; peer != nil && peer.env != nil {
+		cmd.Env = append(cmd.Env, peer.env(p.dir, o)...)
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if o.Stats && p.spec.Kind == KindCore {
 		ours, theirs, err := statsPair()

@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,8 @@ type Core struct {
 	Name  string `json:"name"`
 	Doc   string `json:"doc"`
 	Lacks []Lack `json:"lacks"`
+	// Missing is why the core cannot run on this machine, and what to do; empty when it can.
+	Missing string `json:"missing,omitempty"`
 }
 
 // Lack is something that a core cannot do, and why. Feature is one of those of package servers: "keep-alive",
@@ -36,10 +39,10 @@ type Lack struct {
 
 // Env is what targets are made of on this machine. It does not change once made. That of [NewEnv] speaks on standard error.
 type Env struct {
-	Coreserver string    // path of the binary
-	Cores      []Core    // what it lists, in its order
-	Peerserver string    // path of the binary that plays the peers written in Go; empty where there is none
-	Progress   io.Writer // is told what takes long, such as the build of a revision; nil: nothing is said
+	Coreserver string            // path of the binary
+	Cores      []Core            // what it lists, in its order
+	Built      map[string]string // paths of the peers' binaries that are of this repository, by name; those that are not there are not
+	Progress   io.Writer         // is told what takes long, such as the build of a revision; nil: nothing is said
 }
 
 // Spec is a parsed TARGET. The zero value is not useful; see [Parse].
@@ -50,23 +53,41 @@ type Spec struct {
 	Flags  []string // of KindCore: passed on to coreserver
 	Commit string   // of KindCore: the commit whose coreserver it is, of git:REV; empty where it is Env's
 	Argv   []string // of KindForeign: the words of COMMAND, {port} and {workers} not yet replaced
-	binary string   // of KindCore: coreserver; of KindPeer: peerserver, or ""
+	binary string   // of KindCore: coreserver; of KindPeer: the one that was built, or ""
 	peer   *peer    // of KindPeer
 }
 
-// Lacks returns why the target cannot serve the route, or "". The path is a concrete one and may have a query. A foreign
+// Lacks returns why the target cannot serve the route, or "": a core that cannot run here serves none. The path is a concrete one and may have a query. A foreign
 // server is taken to serve everything: whoever brings it says what to ask.
 func (s Spec) Lacks(method, path string) string {
 	if s.Kind != KindPeer {
-		return ""
+		return s.Core.Missing
 	}
 	path, _, _ = strings.Cut(path, "?")
 	return s.peer.lacks(method, path)
 }
 
-// LacksFeature returns why the target's core cannot do the feature, or "": peers and foreign servers are taken to do all.
+// LacksWork returns why the target cannot do the work in front of other servers, or "".
+func (s Spec) LacksWork(work string) string {
+	switch s.Kind {
+	case KindPeer:
+		if s.peer.lacksWork == nil {
+			return s.Name + " is set up here to answer by itself only"
+		}
+		return s.peer.lacksWork(work)
+	case KindForeign:
+		return "the lab has no configuration for it in front of other servers"
+	}
+	return s.LacksFeature("outbound")
+}
+
+// LacksFeature returns why the target cannot do the feature, or "": servers of others are taken to do all.
 func (s Spec) LacksFeature(feature string) string {
-	for _, l := range s.Core.Lacks {
+	lacks := s.Core.Lacks
+	if s.Kind == KindPeer {
+		lacks = s.peer.features
+	}
+	for _, l := range lacks {
 		if l.Feature == feature {
 			return l.Reason
 		}
@@ -78,7 +99,7 @@ func (s Spec) LacksFeature(feature string) string {
 func (s Spec) Limit() bool { return s.LacksFeature("parsing") != "" }
 
 // words returns the command of a core or a foreign server.
-func (s Spec) words(port string, o Options) []string {
+func (s Spec) words(port, dir string, o Options) []string {
 	workers := fmt.Sprint(o.workers())
 	if s.Kind == KindForeign {
 		argv := slices.Clone(s.Argv)
@@ -89,6 +110,9 @@ func (s Spec) words(port string, o Options) []string {
 		return argv
 	}
 	argv := []string{s.binary, "--core", s.Core.Name, "--addr", "127.0.0.1:" + port, "--workers", workers}
+	if o.Front != nil {
+		argv = append(argv, "--app", "gateway", "--config", filepath.Join(dir, gatewayFile))
+	}
 	if o.StaticDir != "" {
 		argv = append(argv, "--static", o.StaticDir)
 	}

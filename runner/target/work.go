@@ -1,0 +1,123 @@
+package target
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Work is what a gateway does with a request besides passing it on: one line of Works. A scenario of a gateway names the
+// works that it asks of each target; who cannot do one has no row there.
+type Work struct {
+	Name string // "jwt"
+	Doc  string // what is done, for people
+	// Header are the field lines that a client must send to be let through.
+	Header []string
+}
+
+// Names of the works that configurations are written for.
+const (
+	WorkBare      = "bare"
+	WorkNull      = "null"
+	WorkKey       = "key"
+	WorkJWT       = "jwt"
+	WorkLimit     = "limit"
+	WorkBreaker   = "breaker"
+	WorkCache     = "cache"
+	WorkBalance   = "balance"
+	WorkObserve   = "observe"
+	WorkLog       = "log"
+	WorkTransform = "transform"
+	WorkAll       = "all"
+)
+
+// Works is every work there is. A new one is one line here, and a line in each configuration that can do it.
+var Works = []Work{
+	{WorkBare, "passes requests on over kept connections, with X-Forwarded-For, X-Real-IP and X-Forwarded-Proto", nil},
+	{WorkNull, "bare, and a stage that does nothing: the control", nil},
+	{WorkKey, "bare, and an API key looked up", []string{"X-API-Key: " + workKey}},
+	{WorkJWT, "bare, and a JWT (HS256) verified, or found among those verified before", []string{"Authorization: Bearer " + workToken()}},
+	{WorkLimit, "bare, and a token bucket for each client address, which never runs dry", nil},
+	{WorkBreaker, "bare, and a circuit breaker, which stays closed", nil},
+	{WorkCache, "bare, and a cache that answers all but the first request", nil},
+	{WorkBalance, "bare, over two upstreams in turn", nil},
+	{WorkObserve, "bare, and counters and a histogram by route", nil},
+	{WorkLog, "bare, and an access log, written in batches to a file", nil},
+	{WorkTransform, "bare, with two fields set and one taken off, and the path's prefix replaced", nil},
+	{WorkAll, "jwt, limit, breaker, balance, observe and log together", []string{"Authorization: Bearer " + workToken()}},
+}
+
+// FindWork returns the work of that name.
+func FindWork(name string) (Work, bool) {
+	i := slices.IndexFunc(Works, func(w Work) bool { return w.Name == name })
+	if i < 0 {
+		return Work{}, false
+	}
+	return Works[i], true
+}
+
+// WorkNames lists them.
+func WorkNames() []string {
+	names := make([]string, len(Works))
+	for i, w := range Works {
+		names[i] = w.Name
+	}
+	return names
+}
+
+// Front says that a target stands in front of others instead of answering by itself.
+type Front struct {
+	Work      string   // one of Works
+	Upstreams []string // "127.0.0.1:40000", two
+}
+
+// does reports whether the work includes the part: a work that is one thing, or all.
+func (f *Front) does(part string) bool {
+	switch part {
+	case WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog:
+		return f.Work == part || f.Work == WorkAll
+	}
+	return f.Work == part
+}
+
+// upstreams are those that the work uses.
+func (f *Front) upstreams() []string {
+	if f.does(WorkBalance) {
+		return f.Upstreams
+	}
+	return f.Upstreams[:1]
+}
+
+// The secrets of the lab's clients: they protect nothing but a benchmark on loopback.
+const (
+	workKey     = "corelab-bench-key-0123456789abcdef"
+	workSecret  = "corelab-bench-secret-0123456789abcdef0123456789"
+	workPrefix  = "/api" // that the work transform takes off
+	workSubject = "bench"
+)
+
+// workRate is the rate of the bucket of the work limit: no generator reaches it.
+const workRate = 1_000_000
+
+// workToken is a JWT that does not expire while anybody measures: it ends in 2099.
+func workToken() string {
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
+		encode(fmt.Appendf(nil, `{"sub":%q,"iss":"corelab","exp":4070908800}`, workSubject))
+	mac := hmac.New(sha256.New, []byte(workSecret))
+	mac.Write([]byte(signed))
+	return signed + "." + encode(mac.Sum(nil))
+}
+
+// only returns why a target that does the listed works cannot do another one, or "".
+func only(name string, works ...string) func(work string) string {
+	return func(work string) string {
+		if slices.Contains(works, work) {
+			return ""
+		}
+		return fmt.Sprintf("%s is set up here for %s only", name, strings.Join(works, ", "))
+	}
+}
