@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math/bits"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +16,11 @@ type world struct {
 	now    int64
 	pool   pool
 	timers []*timer
-	posts  []func()
 	env    httpcore.Env
+
+	mu     sync.Mutex // of posts, which come from any goroutine
+	posts  []func()
+	posted chan struct{} // holds one while some may be there
 }
 
 // pool lends buffers by powers of two and counts the bytes that are out.
@@ -58,7 +62,7 @@ func newWorld(t testing.TB, g *Gateway, shared bool) *world {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, shared: shared, now: 1}
+	w := &world{t: t, shared: shared, now: 1, posted: make(chan struct{}, 1)}
 	w.env = httpcore.Env{Handler: httpcore.NewHandler(router, httpcore.Limits{}, ""), Buffers: &w.pool}
 	return w
 }
@@ -81,8 +85,18 @@ func (w *world) dial() *peer {
 	return p
 }
 
-func (p *peer) Now() int64            { return p.now }
-func (p *peer) Post(fire func())      { p.posts = append(p.posts, fire) }
+func (p *peer) Now() int64 { return p.now }
+
+func (p *peer) Post(fire func()) {
+	p.mu.Lock()
+	p.posts = append(p.posts, fire)
+	p.mu.Unlock()
+	select {
+	case p.posted <- struct{}{}:
+	default:
+	}
+}
+
 func (p *peer) Wake(*httpcore.Conn)   {}
 func (p *peer) Shard() httpcore.Shard { return httpcore.Shard{Of: 1, Shared: p.shared} }
 
@@ -139,9 +153,15 @@ func (p *peer) leave(err error) {
 // turn lets time pass, and calls what was posted and what is due.
 func (w *world) turn(by time.Duration) {
 	w.now += int64(by)
-	for len(w.posts) > 0 {
+	for {
+		w.mu.Lock()
+		if len(w.posts) == 0 {
+			w.mu.Unlock()
+			break
+		}
 		fire := w.posts[0]
 		w.posts = w.posts[1:]
+		w.mu.Unlock()
 		fire()
 	}
 	for i := 0; i < len(w.timers); i++ {
