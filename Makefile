@@ -12,12 +12,12 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers tools browser bench reference acceptance publish readme test check race fuzz smoke clean
+.PHONY: help build peers limits tools browser bench reference acceptance publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 
-build: peers
+build: peers limits
 	$(GO) build -o bin/ ./cmd/...
 
 # The peers written in Go are a module of their own, with dependencies that the lab does not have: where these cannot be
@@ -27,8 +27,17 @@ peers:
 	@$(GO) build -C $(PEERS) -o $(CURDIR)/bin/ ./cmd/peerserver || \
 	  echo "peers: $(PEERS) cannot be built: the lab leaves out nethttp, fasthttp, gnet, nbio, hertz and netpoll" >&2
 
+# The limits are in C, and the one of io_uring needs the kernel's header: where these are missing, it measures without them.
+LIMIT := runner/target/limit
+BIN   := bin
+limits: $(BIN)/limit-epoll $(BIN)/limit-uring
+$(BIN)/limit-%: $(LIMIT)/%.c $(LIMIT)/canned.c $(LIMIT)/canned.h
+	@mkdir -p $(BIN)
+	@$(CC) -O2 -Wall -Wextra -o $@ $< $(LIMIT)/canned.c || \
+	  echo "limits: $@ cannot be compiled (a C compiler and Linux's headers are needed): the lab leaves out limit-$*" >&2
+
 tools:
-	@scripts/tools.sh wrk nginx haproxy h2o h2load perf
+	@scripts/tools.sh wrk nginx haproxy h2o h2load perf cc
 
 # The pages are tested in a browser.
 browser:

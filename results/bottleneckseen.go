@@ -152,24 +152,25 @@ func (s *scene) runQueue() *Latency {
 	return nil
 }
 
-// limitSeen holds the row against the target that does less than all others, where the same table has one.
-func (s *scene) limitSeen() []string {
+// limitSeen holds the row against each target that does less than all others and is in the same table.
+func (s *scene) limitSeen() (seen []string) {
 	for _, t := range s.rec.Run.Targets {
 		if !t.Limit || t.Name == s.cell.Target {
 			continue
 		}
-		for _, c := range s.cells {
-			if c.Target != t.Name || c.Role != RoleRanked || !c.sameTable(s.cell.Key) {
-				continue
-			}
-			f := ServerCPU
-			if s.cell.Placement == PlacementOne {
-				f = CPUShare
-			}
-			if e, ok := Ratio(s.cell, c, f); ok {
-				return []string{fmt.Sprintf("%s ÷ that of %s, the limit: %s", f.Name, t.Name, formatRatio(e, e.Side(1) != 0))}
-			}
+		at := slices.IndexFunc(s.cells, func(c *Cell) bool {
+			return c.Target == t.Name && c.Role == RoleRanked && c.sameTable(s.cell.Key)
+		})
+		if at < 0 {
+			continue
+		}
+		f := ServerCPU
+		if s.cell.Placement == PlacementOne {
+			f = CPUShare
+		}
+		if e, ok := Ratio(s.cell, s.cells[at], f); ok {
+			seen = append(seen, fmt.Sprintf("%s ÷ that of %s, the limit: %s", f.Name, t.Name, formatRatio(e, e.Side(1) != 0)))
 		}
 	}
-	return nil
+	return seen
 }

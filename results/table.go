@@ -20,7 +20,7 @@ type loadTable struct {
 	key       Key
 	rows      []*tableRow
 	reference *Cell // nil where it was not measured
-	limit     *Cell
+	limits    []*Cell
 	sameRate  bool // an open loop that offers each target the same
 	floor     map[string][]Noise
 	seconds   string // by which cells of the run two generators were held against each other
@@ -57,8 +57,8 @@ func newLoadTable(run *Run, k Key, cells []*Cell) *loadTable {
 		switch {
 		case target.Name == ReferenceTarget:
 			t.reference = row.cell
-		case target.Limit && t.limit == nil:
-			t.limit = row.cell
+		case target.Limit:
+			t.limits = append(t.limits, row.cell)
 		}
 	}
 	t.seconds = secondsLine(k, cells)
@@ -303,22 +303,21 @@ func (t *loadTable) unranked(row *tableRow, f Figure) string {
 	return ""
 }
 
-// ratioColumns hold f against the reference and against the limit.
+// ratioColumns hold f against the reference and against each of the limits. Where there is none, the column of raw says why.
 func (t *loadTable) ratioColumns(head string, f Figure) []tableColumn {
-	limit := "raw"
-	for _, row := range t.rows {
-		if row.target.Limit && row.cell == t.limit {
-			limit = row.target.Name
-		}
+	against := func(base *Cell, name string) tableColumn {
+		return tableColumn{column{head: head + " ÷ " + name}, func(t *loadTable, row *tableRow) string {
+			return t.showRatio(row, base, name, f)
+		}}
 	}
-	return []tableColumn{
-		{column{head: head + " ÷ " + ReferenceTarget}, func(t *loadTable, row *tableRow) string {
-			return t.showRatio(row, t.reference, ReferenceTarget, f)
-		}},
-		{column{head: head + " ÷ " + limit}, func(t *loadTable, row *tableRow) string {
-			return t.showRatio(row, t.limit, limit, f)
-		}},
+	cs := []tableColumn{against(t.reference, ReferenceTarget)}
+	for _, limit := range t.limits {
+		cs = append(cs, against(limit, limit.Target))
 	}
+	if t.limits == nil {
+		cs = append(cs, against(nil, "raw"))
+	}
+	return cs
 }
 
 // showRatio is the row's figure ÷ that of base, paired by round.

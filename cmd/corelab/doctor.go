@@ -243,7 +243,7 @@ func kernel(read func(string) ([]byte, error)) []finding {
 		out = append(out, f)
 	}
 	if v, ok := setting("/proc/sys/kernel/io_uring_disabled"); ok && v != "0" {
-		out = append(out, finding{"io_uring", limits, "switched off (io_uring_disabled=" + v + "); no core of this list needs it", "sysctl -w kernel.io_uring_disabled=0"})
+		out = append(out, finding{"io_uring", limits, "switched off (io_uring_disabled=" + v + "); what waits by it cannot run", "sysctl -w kernel.io_uring_disabled=0"})
 	}
 	return out
 }

@@ -3,9 +3,7 @@ package target
 import (
 	"debug/buildinfo"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -29,7 +27,7 @@ func goPeer(name, title, library, doc string) peer {
 		return []string{"--peer", name, "--addr", "127.0.0.1:" + port, "--workers", strconv.Itoa(o.workers())}
 	}
 	return peer{
-		name: name, doc: doc, binary: peerserver, install: buildPeerserver,
+		name: name, doc: doc, binary: peerserver, install: buildPeerserver, built: true,
 		version: func(path string) string { return libraryVersion(path, title, library) },
 		lacks:   goPeerLacks,
 		configure: func(path, port, dir string, o Options) string {
@@ -81,20 +79,6 @@ func libraryVersion(path, title, library string) string {
 	for _, m := range info.Deps {
 		if m.Path == library {
 			return title + " " + m.Version + ", " + info.GoVersion
-		}
-	}
-	return ""
-}
-
-// besidePeerserver returns the path of peerserver next to one of the programs, or "".
-func besidePeerserver(programs ...string) string {
-	for _, p := range programs {
-		if p == "" {
-			continue
-		}
-		path := filepath.Join(filepath.Dir(p), peerserver)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path
 		}
 	}
 	return ""

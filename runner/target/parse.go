@@ -29,17 +29,17 @@ type Known struct {
 	Missing         string // why it cannot run here, with what would install it; empty when it can
 }
 
-// NewEnv asks the coreserver binary for its cores, and finds peerserver beside it or beside this program. An empty path
+// NewEnv asks the coreserver binary for its cores, and finds the peers' binaries beside it or beside this program. An empty path
 // gives an Env without cores, for peers and foreign servers alone.
 func NewEnv(ctx context.Context, coreserver string) (Env, error) {
 	env := Env{Coreserver: coreserver, Progress: os.Stderr}
 	self, _ := os.Executable() // without it there is one place less to look
 	if coreserver == "" {
-		env.Peerserver = besidePeerserver(self)
+		env.Built = builtBeside(self)
 		return env, nil
 	}
 	path, err := exec.LookPath(coreserver)
-	env.Peerserver = besidePeerserver(path, self)
+	env.Built = builtBeside(path, self)
 	if err != nil {
 		return env, fmt.Errorf("find coreserver: %w; build it with `go build -o bin/coreserver ./cmd/coreserver`", err)
 	}
@@ -79,7 +79,7 @@ func (e Env) List() []Known {
 	}
 	for i := range peers {
 		k := Known{Name: peers[i].name, Kind: KindPeer, Doc: peers[i].doc}
-		if _, err := peers[i].find(e.Peerserver); err != nil {
+		if _, err := peers[i].find(e.Built[peers[i].binary]); err != nil {
 			k.Missing = err.Error()
 		}
 		list = append(list, k)
@@ -121,7 +121,7 @@ func ParseContext(ctx context.Context, s string, env Env) (Spec, error) {
 			return Spec{}, fmt.Errorf("target %q: %s takes no flags, its configuration is the lab's; "+
 				"for another one use NAME=COMMAND: mynginx='nginx -c /path/to.conf' with {port} in it", s, p.name)
 		}
-		return Spec{Name: p.name, Kind: KindPeer, peer: p, binary: env.Peerserver}, nil
+		return Spec{Name: p.name, Kind: KindPeer, peer: p, binary: env.Built[p.binary]}, nil
 	}
 	return Spec{}, fmt.Errorf("target %q: %q is neither a core nor a peer; %s", s, words[0], env.grammar())
 }

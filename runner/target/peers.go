@@ -2,7 +2,9 @@ package target
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,8 +12,10 @@ import (
 // peer is a server of the field that the lab configures itself: one file, and one line of peers.
 type peer struct {
 	name, doc string
-	binary    string // looked up in PATH, or peerserver
+	binary    string // looked up in PATH, or built beside the lab
 	install   string // the command that installs or builds it
+	built     bool   // it is of this repository
+	features  []Lack // what it cannot do, of what all peers are taken to do
 	version   func(path string) string
 	lacks     func(method, path string) string
 	// configure returns the configuration for serving on 127.0.0.1:port with dir as its own directory. path is that of the
@@ -36,6 +40,8 @@ var peers = []peer{
 	goPeer("hertz", "Hertz", "github.com/cloudwego/hertz", "Hertz over netpoll: event loops that wake goroutines, its own parser and router"),
 	goPeer("netpoll", "netpoll", "github.com/cloudwego/netpoll",
 		"netpoll: event loops that wake goroutines; a transport only: a small parser of the lab reads its requests, which does less than a complete server's"),
+	limit("limit-epoll", "the limit of epoll: a small program in C that counts empty lines and answers canned bytes"),
+	limit("limit-uring", "the limit of io_uring: the same with multishot accept and receive, and sends submitted with the wait"),
 }
 
 func findPeer(name string) *peer {
@@ -47,13 +53,13 @@ func findPeer(name string) *peer {
 	return nil
 }
 
-// find returns the path of the peer's binary; the error names the command that installs it. own is the path of
-// peerserver, or "".
+// find returns the path of the peer's binary; the error names the command that installs it. own is the path of the one that
+// was built beside the lab, or "".
 func (p *peer) find(own string) (string, error) {
 	name := p.binary
-	if name == peerserver {
+	if p.built {
 		if own == "" {
-			return "", fmt.Errorf("%s is not built: there is no %s beside this program; `%s` builds it", p.name, peerserver, p.install)
+			return "", fmt.Errorf("%s is not built: there is no %s beside this program; `%s` builds it", p.name, p.binary, p.install)
 		}
 		name = own
 	}
@@ -75,4 +81,21 @@ func withinFiles(connections int) int {
 		return max(64, int(limit.Max)-spareFiles)
 	}
 	return connections
+}
+
+// builtBeside finds the binaries of this repository's peers next to the first of the programs that has one.
+func builtBeside(programs ...string) map[string]string {
+	found := map[string]string{}
+	for _, p := range peers {
+		for _, program := range programs {
+			if !p.built || program == "" || found[p.binary] != "" {
+				continue
+			}
+			path := filepath.Join(filepath.Dir(program), p.binary)
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				found[p.binary] = path
+			}
+		}
+	}
+	return found
 }

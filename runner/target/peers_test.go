@@ -46,12 +46,15 @@ func peerEnv(t *testing.T) Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Env{Peerserver: binary}
+	return Env{Built: map[string]string{peerserver: binary}}
 }
 
+// peerNames are the peers that are servers. The limits are none, and have tests of their own.
 func peerNames() (names []string) {
 	for _, p := range peers {
-		names = append(names, p.name)
+		if p.features == nil {
+			names = append(names, p.name)
+		}
 	}
 	return names
 }
@@ -349,7 +352,7 @@ func TestPeerserverTaken(t *testing.T) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		out, err := exec.CommandContext(ctx, env.Peerserver, "--peer", k.Name, "--addr", l.Addr().String(), "--workers", "1").CombinedOutput()
+		out, err := exec.CommandContext(ctx, env.Built[peerserver], "--peer", k.Name, "--addr", l.Addr().String(), "--workers", "1").CombinedOutput()
 		cancel()
 		if err == nil || !strings.Contains(string(out), "address already in use") {
 			t.Errorf("%s: %v: %s", k.Name, err, out)
@@ -403,8 +406,8 @@ func TestEnvFindsPeerserver(t *testing.T) {
 			}
 		}
 		env, err := NewEnv(t.Context(), core)
-		if err != nil || (env.Peerserver == want) != there || !there && env.Peerserver != "" {
-			t.Errorf("found %q, %v", env.Peerserver, err)
+		if got := env.Built[peerserver]; err != nil || (got == want) != there || !there && got != "" {
+			t.Errorf("found %q, %v", got, err)
 		}
 	}
 }

@@ -36,10 +36,10 @@ type Lack struct {
 
 // Env is what targets are made of on this machine. It does not change once made. That of [NewEnv] speaks on standard error.
 type Env struct {
-	Coreserver string    // path of the binary
-	Cores      []Core    // what it lists, in its order
-	Peerserver string    // path of the binary that plays the peers written in Go; empty where there is none
-	Progress   io.Writer // is told what takes long, such as the build of a revision; nil: nothing is said
+	Coreserver string            // path of the binary
+	Cores      []Core            // what it lists, in its order
+	Built      map[string]string // paths of the peers' binaries that are of this repository, by name; those that are not there are not
+	Progress   io.Writer         // is told what takes long, such as the build of a revision; nil: nothing is said
 }
 
 // Spec is a parsed TARGET. The zero value is not useful; see [Parse].
@@ -50,7 +50,7 @@ type Spec struct {
 	Flags  []string // of KindCore: passed on to coreserver
 	Commit string   // of KindCore: the commit whose coreserver it is, of git:REV; empty where it is Env's
 	Argv   []string // of KindForeign: the words of COMMAND, {port} and {workers} not yet replaced
-	binary string   // of KindCore: coreserver; of KindPeer: peerserver, or ""
+	binary string   // of KindCore: coreserver; of KindPeer: the one that was built, or ""
 	peer   *peer    // of KindPeer
 }
 
@@ -64,9 +64,13 @@ func (s Spec) Lacks(method, path string) string {
 	return s.peer.lacks(method, path)
 }
 
-// LacksFeature returns why the target's core cannot do the feature, or "": peers and foreign servers are taken to do all.
+// LacksFeature returns why the target cannot do the feature, or "": servers of others are taken to do all.
 func (s Spec) LacksFeature(feature string) string {
-	for _, l := range s.Core.Lacks {
+	lacks := s.Core.Lacks
+	if s.Kind == KindPeer {
+		lacks = s.peer.features
+	}
+	for _, l := range lacks {
 		if l.Feature == feature {
 			return l.Reason
 		}
