@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Router finds the Route of a request in a radix tree. Routes are added before it serves; then any number of goroutines
-// may look up. The zero Router has no routes.
+// Router finds the Route of a request: what has no choice by a hash, the rest in a radix tree. Routes are added before it
+// serves; then any number of goroutines may look up. The zero Router has no routes.
 //
 // A pattern is a path as it is sent: nothing is decoded. A segment that begins with ':' is a parameter, and matches one
 // segment that is not empty; a last one that begins with '*' matches the rest of the path behind its slash, which may be
@@ -16,6 +16,7 @@ import (
 // not looked for under another.
 type Router struct {
 	nodes   []node // the tree; the first one is its root
+	places  places // where lookups enter it
 	params  map[uint32]paramName
 	methods methodSet // of all routes
 }
@@ -25,7 +26,7 @@ const maxParams = 8
 
 // node is a place in the tree. It refers to others by their index in Router.nodes, and kids lie side by side in the order
 // of their bytes, so that it fills one cache line and a step down the tree costs one: with many routes it is memory that
-// a lookup waits for.
+// a lookup waits for. A lookup enters the tree behind a pattern's first parameter; what lies before it is in places.
 type node struct {
 	bytes  [2]uint64       // the set of static bytes that go on from here, each to a kid
 	kids   uint32          // the first of as many kids as bytes has members
@@ -87,15 +88,49 @@ func (p *params) set(i, from, to int) {
 
 // find looks up a path and a method, and notes the parameters in p. It allocates nothing.
 func (r *Router) find(m Method, path []byte, p *params) Match {
-	if len(r.nodes) == 0 {
-		return Match{}
-	}
-	t := r.walk(0, path, 0, p, 0)
+	t := r.match(path, p)
 	if t == nil {
 		return Match{}
 	}
 	p.names = t.names
 	return Match{Route: t.route(m), Allow: t.allow}
+}
+
+// match returns where a path leads. The longer the part of it that is matched by static bytes, the better; and the whole is
+// longest.
+func (r *Router) match(path []byte, p *params) *target {
+	if s := r.places.find(path); s != nil && s.target != nil {
+		return s.target
+	}
+	for i := len(path); i > 0; i-- {
+		if path[i-1] != '/' {
+			continue
+		}
+		s := r.places.find(path[:i])
+		if s == nil {
+			continue
+		}
+		if s.param != 0 && i < len(path) && path[i] != '/' {
+			end := segment(path, i)
+			p.set(0, i, end)
+			if t := r.walk(s.param, path, end, p, 1); t != nil {
+				return t
+			}
+		}
+		if s.rest != nil {
+			p.set(0, i, len(path))
+			return s.rest
+		}
+	}
+	return nil
+}
+
+// segment returns where the segment that path[i] belongs to ends.
+func segment(path []byte, i int) int {
+	for i < len(path) && path[i] != '/' {
+		i++
+	}
+	return i
 }
 
 // walk returns where path[i:] leads from a node. k parameters are noted in p already. It loops as long as there is one
@@ -122,10 +157,7 @@ func (r *Router) walk(at uint32, path []byte, i int, p *params, k int) *target {
 			}
 		}
 		if n.param != 0 && path[i] != '/' {
-			end := i + 1
-			for end < len(path) && path[end] != '/' {
-				end++
-			}
+			end := segment(path, i+1)
 			p.set(k, i, end)
 			if n.rest == nil {
 				at, i, k = n.param, end, k+1
@@ -226,7 +258,22 @@ func (r *Router) Add(route Route) error {
 	}
 	t.allow = t.methods().String()
 	r.methods |= 1 << m
+	r.enter(route.Pattern, t)
 	return nil
+}
+
+// enter has lookups find the target of a pattern whose nodes are made.
+func (r *Router) enter(pattern string, t *target) {
+	static := staticPrefix(pattern)
+	s := r.places.add(pattern[:static])
+	switch {
+	case static == len(pattern):
+		s.target = t
+	case pattern[static] == '*':
+		s.rest = t
+	default:
+		s.param = r.nodes[r.static(0, pattern[:static])].param
+	}
 }
 
 func routeName(r *Route) string { return r.Method + " " + r.Pattern }

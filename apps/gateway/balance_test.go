@@ -70,7 +70,7 @@ func TestBalanceStage(t *testing.T) {
 func TestBalanceOutlier(t *testing.T) {
 	both(t, func(t *testing.T, shared bool) {
 		bad := "127.0.0.1:2"
-		o := &standIn{ends: map[string]int{}}
+		o := &origin{ends: map[string]int{}}
 		o.answer = func(r *Request) (int, string, string) {
 			if r.Endpoint.Addr.String() == bad {
 				return 500, "", ""

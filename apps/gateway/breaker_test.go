@@ -26,7 +26,7 @@ cache = {}
 func TestBreakerStage(t *testing.T) {
 	both(t, func(t *testing.T, shared bool) {
 		status := 200
-		o := &standIn{answer: func(*Request) (int, string, string) { return status, "Cache-Control: max-age=1, stale-if-error=9", "x" }}
+		o := &origin{answer: func(*Request) (int, string, string) { return status, "Cache-Control: max-age=1, stale-if-error=9", "x" }}
 		g := stand(t, breakerConfig, o)
 		w := newWorld(t, g, shared)
 		want := func(path, want string, asked int) {

@@ -20,6 +20,8 @@ type CachePlace struct {
 	woken  store.Wake
 
 	validating bool // the upstream is asked with our validators, not the client's
+	fetching   bool // it waits for the second level
+	fetched    bool // and has, or will not
 	asked      int64
 	tee        tee
 }
@@ -40,6 +42,7 @@ type CacheConfig struct {
 	Bytes     settings.Bytes `toml:"bytes"`     // of each shard's cache, all counted, 64MiB
 	Object    settings.Bytes `toml:"object"`    // largest content that is stored, 1MiB
 	Heuristic float64        `toml:"heuristic"` // share of the time since Last-Modified that counts as fresh; 0: no guess
+	Second    *SecondConfig  `toml:"second"`    // a level that all shards share; none: each has its own answers only
 }
 
 const (
@@ -64,6 +67,7 @@ type cache struct {
 	rules store.Rules
 	most  time.Duration // that a request waits
 	state Kept[cacheState]
+	level *second // nil: there is none
 }
 
 // buildCache compiles the stage for a route.
@@ -87,7 +91,7 @@ func buildCache(b *Builder, rt *RouteConfig, up *Upstream, at string) Stage {
 	})
 	return &cache{up.Name, rules, rt.Cache.Wait.Or(defaultWait), Keep(b, "cache", "", func(*Shard) *cacheState {
 		return &cacheState{Cache: store.New(rules)}
-	})}
+	}), buildSecond(b, c.Second)}
 }
 
 // request is what the store must know of a request.
@@ -131,6 +135,7 @@ func (s *cache) look(r *Request, c *cacheState, join bool) Verdict {
 	case f.Status == store.Updating && f.Refresh && !r.Breaker.open:
 		// This one asks, and whoever comes meanwhile gets what is stored: nobody but a client's request asks an upstream here.
 		c.Join(&p.ask, &q)
+		p.status = store.Expired
 		return s.goOn(r, &f)
 	case f.Status == store.Hit || f.Status == store.Stale || f.Status == store.Updating:
 		s.answer(r, c, &f)
@@ -144,7 +149,12 @@ func (s *cache) look(r *Request, c *cacheState, join bool) Verdict {
 			return Done
 		}
 		return r.Breaker.refuse(r)
-	case f.Alone || !join || c.Join(&p.ask, &q):
+	case f.Alone || !join:
+		return s.goOn(r, &f)
+	case c.Join(&p.ask, &q):
+		if f.Status == store.Miss && s.fetch(r, &q) {
+			return Wait
+		}
 		return s.goOn(r, &f)
 	}
 	s.wait(r, c)
@@ -178,7 +188,7 @@ func (s *cache) Resumed(r *Request) Verdict {
 	case store.Alone:
 		return s.goOn(r, &store.Found{Status: p.status})
 	}
-	// It leads now: what its Expired found is to be validated by it.
+	// It leads now, or the second level has said what it has.
 	q := s.request(r)
 	f := c.Look(&p.ask, &q, r.loop.Now())
 	if f.Status != store.Miss && f.Status != store.Expired {
@@ -293,6 +303,7 @@ func (s *cache) stored(r *Request, c *cacheState, a *Answer, q *store.Request) {
 		return
 	case begun && c.Add(&p.ask, q, a.Body, now):
 		c.Commit(&p.ask)
+		s.share(r, c, q)
 	}
 	if p.validating && a.Status == 200 && store.ClientHas(q, a.Fields, wall) {
 		c.lines = store.NotModified(c.lines[:0], a.Fields)
@@ -310,6 +321,7 @@ func (s *cache) validated(r *Request, c *cacheState, a *Answer, q *store.Request
 		return
 	}
 	p.fill(c, &f, a)
+	s.share(r, c, q)
 }
 
 // tee is the Source of an answer that is stored while it passes.
@@ -334,8 +346,10 @@ func (t *tee) Next(most int) (p []byte, done bool) {
 		q := t.s.request(r)
 		c.Add(&r.Cache.ask, &q, p, r.loop.Now())
 	}
-	if done && (!t.sized || t.left == 0) {
+	if done && (!t.sized || t.left == 0) && r.Cache.ask.Arrives() {
 		c.Commit(&r.Cache.ask)
+		q := t.s.request(r)
+		t.s.share(r, c, &q)
 	}
 	return p, done
 }
@@ -356,6 +370,13 @@ func unsafeMethod(m httpcore.Method) bool {
 // invalidate forgets what an unsafe request may have changed, here and, soon, on the other shards. It allocates.
 func (s *cache) invalidate(r *Request, c *cacheState, q *store.Request, lines []byte) {
 	c.Invalidate(q.Space, q.Host, q.Target, lines)
+	if s.level != nil {
+		for target := range store.Targets(q.Host, q.Target, lines) {
+			gone := *q
+			gone.Target = target
+			s.level.do(job{key: store.AppendKey(nil, &gone)})
+		}
+	}
 	host, target, fields := append([]byte(nil), q.Host...), append([]byte(nil), q.Target...), append([]byte(nil), lines...)
 	r.Shard.gateway.shards.each(func(other *Shard) {
 		if other == r.Shard {

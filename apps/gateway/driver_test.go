@@ -16,9 +16,11 @@ type world struct {
 	now    int64
 	pool   pool
 	timers []*timer
-	postMu sync.Mutex
-	posts  []func()
 	env    httpcore.Env
+
+	mu     sync.Mutex // of posts, which come from any goroutine
+	posts  []func()
+	posted chan struct{} // holds one while some may be there
 }
 
 // pool lends buffers by powers of two and counts the bytes that are out.
@@ -68,7 +70,7 @@ func newWorldOf(t testing.TB, routes []httpcore.Route) *world {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, now: 1}
+	w := &world{t: t, now: 1, posted: make(chan struct{}, 1)}
 	w.env = httpcore.Env{Handler: httpcore.NewHandler(router, httpcore.Limits{}, ""), Buffers: &w.pool}
 	return w
 }
@@ -92,20 +94,15 @@ func (w *world) dial() *peer {
 }
 
 func (p *peer) Now() int64 { return p.now }
-func (p *peer) Post(fire func()) {
-	p.postMu.Lock()
-	defer p.postMu.Unlock()
-	p.posts = append(p.posts, fire)
-}
 
-// posted returns what was posted first, nil if nothing was.
-func (w *world) posted() (fire func()) {
-	w.postMu.Lock()
-	defer w.postMu.Unlock()
-	if len(w.posts) > 0 {
-		fire, w.posts = w.posts[0], w.posts[1:]
+func (p *peer) Post(fire func()) {
+	p.mu.Lock()
+	p.posts = append(p.posts, fire)
+	p.mu.Unlock()
+	select {
+	case p.posted <- struct{}{}:
+	default:
 	}
-	return fire
 }
 
 func (p *peer) Wake(*httpcore.Conn)   {}
@@ -164,7 +161,15 @@ func (p *peer) leave(err error) {
 // turn lets time pass, and calls what was posted and what is due.
 func (w *world) turn(by time.Duration) {
 	w.now += int64(by)
-	for fire := w.posted(); fire != nil; fire = w.posted() {
+	for {
+		w.mu.Lock()
+		if len(w.posts) == 0 {
+			w.mu.Unlock()
+			break
+		}
+		fire := w.posts[0]
+		w.posts = w.posts[1:]
+		w.mu.Unlock()
 		fire()
 	}
 	for i := 0; i < len(w.timers); i++ {

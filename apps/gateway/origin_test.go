@@ -10,8 +10,8 @@ import (
 	"corelab/httpcore"
 )
 
-// standIn stands in for forward: it answers what a function says, as if an endpoint had.
-type standIn struct {
+// origin stands in for forward: it answers what a function says, as if an endpoint had.
+type origin struct {
 	answer func(r *Request) (status int, fields, body string) // 0: no answer comes
 	delay  time.Duration
 	stream int // pieces of body, each a millisecond after the last; 0: whole
@@ -21,7 +21,7 @@ type standIn struct {
 	ends  map[string]int
 }
 
-func (o *standIn) Enter(r *Request) Verdict {
+func (o *origin) Enter(r *Request) Verdict {
 	o.asked++
 	o.last = string(r.ToUpstream.lines)
 	for _, name := range r.ToUpstream.drops {
@@ -36,12 +36,12 @@ func (o *standIn) Enter(r *Request) Verdict {
 	return Wait
 }
 
-func (o *standIn) Resumed(r *Request) Verdict {
+func (o *origin) Resumed(r *Request) Verdict {
 	o.now(r)
 	return Done
 }
 
-func (o *standIn) now(r *Request) {
+func (o *origin) now(r *Request) {
 	status, fields, body := o.answer(r)
 	t := Attempt{Endpoint: r.Endpoint, Status: status, Latency: int64(time.Millisecond)}
 	if status == 0 {
@@ -64,14 +64,14 @@ func (o *standIn) now(r *Request) {
 	r.Answer(&a)
 }
 
-func (o *standIn) Leave(*Request, *Outcome) {}
+func (o *origin) Leave(*Request, *Outcome) {}
 
-// says is a standIn that always says the same.
-func says(status int, fields, body string) *standIn {
-	return &standIn{answer: func(*Request) (int, string, string) { return status, fields, body }}
+// says is an origin that always says the same.
+func says(status int, fields, body string) *origin {
+	return &origin{answer: func(*Request) (int, string, string) { return status, fields, body }}
 }
 
-// stand makes a gateway of a configuration, whose routes end at a standIn.
+// stand makes a gateway of a configuration, whose routes end at an origin.
 func stand(t testing.TB, config string, o Stage) *Gateway {
 	t.Helper()
 	g, err := New(Read("gateway.toml", []byte(config)))
@@ -82,7 +82,7 @@ func stand(t testing.TB, config string, o Stage) *Gateway {
 	return g
 }
 
-// end has the routes in force end at a standIn.
+// end has the routes in force end at an origin.
 func end(g *Gateway, o Stage) {
 	table := g.snapshot.Load().table
 	for i, old := range table.routes {
@@ -168,7 +168,7 @@ func benchmark(b *testing.B, config, request string) {
 	}
 }
 
-// fixedOrigin is a standIn that takes no memory.
+// fixedOrigin is an origin that takes no memory.
 type fixedOrigin struct {
 	answer  Answer
 	attempt Attempt

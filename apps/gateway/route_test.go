@@ -24,7 +24,7 @@ headers = { X-Key = "*", X-No = "!", X-Pre = "a*" }
 `
 
 func TestRoutes(t *testing.T) {
-	o := &standIn{answer: func(r *Request) (int, string, string) {
+	o := &origin{answer: func(r *Request) (int, string, string) {
 		body := r.Route.Name
 		for i := range r.Routed.Params.Len() {
 			name, value := r.Routed.Params.At(r.X.Path(), i)

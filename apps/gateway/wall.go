@@ -2,12 +2,12 @@ package gateway
 
 import "time"
 
-// origin is when the process began, by both clocks.
-var origin = time.Now()
+// booted is when the process began, by both clocks.
+var booted = time.Now()
 
 // steady is the time that limits count in: Unix nanoseconds as of the process's begin, which go on evenly whatever happens to
 // the wall clock. Any goroutine may call it.
-func steady() int64 { return origin.UnixNano() + int64(time.Since(origin)) }
+func steady() int64 { return booted.UnixNano() + int64(time.Since(booted)) }
 
 // wallEvery is how long a shard's wall clock goes by the loop's: it may be off by what the machine's is set meanwhile.
 const wallEvery = int64(time.Second)

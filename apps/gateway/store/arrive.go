@@ -181,10 +181,7 @@ func (c *Cache) Freshen(a *Ask, q *Request, lines []byte, wall, now, delay int64
 	var s, news response
 	s.read(c.scratch[e.lines:], wall)
 	news.read(lines, wall)
-	s.age = news.age // it is not stored
-	if news.date == unset {
-		s.date = wall
-	}
+	s.age, s.date = news.age, news.date // these are not stored
 	t, ok := c.rules.judge(&s, e.status, a.authorized, wall, delay)
 	c.used -= e.size
 	e.queue.bytes -= e.size

@@ -228,15 +228,26 @@ func (c *Cache) OnError(a *Ask, q *Request, now int64) (Found, bool) {
 // Invalidate forgets what is stored for the target of an unsafe request that was answered without an error, and for what its
 // Location and Content-Location name at the same host, RFC 9111 §4.4. lines are the answer's. Other shards must be told too.
 func (c *Cache) Invalidate(space string, host, target, lines []byte) {
-	c.forget(space, host, target)
-	for len(lines) > 0 {
-		var name, value []byte
-		name, value, _, lines = cutLine(lines)
-		if !foldEqual(name, "location") && !foldEqual(name, "content-location") {
-			continue
+	for t := range Targets(host, target, lines) {
+		c.forget(space, host, t)
+	}
+}
+
+// Targets yields the targets at host that an answer to an unsafe request for target says to forget, RFC 9111 §4.4.
+func Targets(host, target, lines []byte) func(yield func(target []byte) bool) {
+	return func(yield func([]byte) bool) {
+		if !yield(target) {
+			return
 		}
-		if t := sameOrigin(value, host); t != nil {
-			c.forget(space, host, t)
+		for len(lines) > 0 {
+			var name, value []byte
+			name, value, _, lines = cutLine(lines)
+			if !foldEqual(name, "location") && !foldEqual(name, "content-location") {
+				continue
+			}
+			if t := sameOrigin(value, host); t != nil && !yield(t) {
+				return
+			}
 		}
 	}
 }

@@ -26,9 +26,9 @@
 //   - stale-while-revalidate and stale-if-error (RFC 5861), unless must-revalidate, proxy-revalidate, s-maxage or no-cache
 //     forbid all stale answers (§4.2.4).
 //
-// Who misses together asks once: the first request is the [Flight]'s leader, the others wait. When the answer is stored all
-// are woken and find it; when it cannot be stored, or failed, all are woken and go on by themselves, at once, and for a
-// while nobody waits for that key. When the leader is cancelled, because its client left, one of the others leads.
+// Who misses together asks once: the first request leads, see [Cache.Join], and the others wait. When the answer is stored all
+// are woken and find it; when it cannot be stored, or failed, all are woken and go on by themselves, at once; and where it could
+// not be stored nobody waits for that key for a while. When the leader is cancelled, because its client left, another leads.
 //
 // Memory that was handed out (an answer's lines and content) is never written again nor reused: it may be sent for as long
 // as that takes. What was evicted meanwhile is not counted any more, though it is still there.

@@ -189,7 +189,7 @@ func appendSelecting(dst, lines []byte, f Fields) []byte {
 }
 
 // appendStored appends the lines that are stored: not those of the connection (RFC 9111 §3.1, RFC 9110 §7.6.1) and of framing,
-// not Age, which is computed, and where only a 304's lines are taken, not those that describe the content (RFC 9111 §3.2).
+// not Age, which is computed, nor Date, which whoever sends the answer adds: with Age it says the same.
 func appendStored(dst, lines []byte) []byte {
 	all := lines
 	for len(lines) > 0 {
@@ -203,7 +203,7 @@ func appendStored(dst, lines []byte) []byte {
 }
 
 func unstored(name []byte) bool {
-	for _, s := range []string{"connection", "age", "content-length", "transfer-encoding", "keep-alive", "proxy-connection",
+	for _, s := range []string{"connection", "age", "date", "content-length", "transfer-encoding", "keep-alive", "proxy-connection",
 		"proxy-authenticate", "proxy-authentication-info", "te", "trailer", "upgrade"} {
 		if foldEqual(name, s) {
 			return true
