@@ -159,6 +159,9 @@ func (l *Ledger) round() error {
 	var due []sending
 	pending, lost := int64(0), int64(0)
 	for _, a := range rules {
+		if a.policy.Load() == nil {
+			continue
+		}
 		due = append(due, a.collect(now)...)
 		lost += a.Journal.Lost()
 	}
