@@ -12,7 +12,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers tools browser bench reference acceptance publish readme test check race fuzz smoke clean
+.PHONY: help build peers tools browser redis bench reference acceptance publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,9 +30,12 @@ peers:
 tools:
 	@scripts/tools.sh wrk nginx haproxy h2o h2load perf
 
-# The pages are tested in a browser.
+# The pages are tested in a browser, and shared limits in Redis.
 browser:
 	@scripts/tools.sh chromium
+
+redis:
+	@scripts/tools.sh redis-server
 
 bench: tools build
 	bin/corelab bench --plan standard --budget $(BUDGET)
@@ -57,7 +60,7 @@ publish: build
 readme: build
 	$(GO) test -count=1 -run 'TestReadmeTable|TestReferenceReport' . -update
 
-test: tools browser build check race fuzz smoke
+test: tools browser redis build check race fuzz smoke
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

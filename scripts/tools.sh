@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the tools named as arguments (wrk, nginx, haproxy, h2o, h2load, perf, chromium) where they are missing, on Debian and Ubuntu as root. Elsewhere,
+# Installs the tools named as arguments (wrk, nginx, haproxy, h2o, h2load, perf, chromium, redis-server) where they are missing, on Debian and Ubuntu as root. Elsewhere,
 # or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
 set -u
 

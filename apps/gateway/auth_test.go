@@ -96,7 +96,7 @@ type visitor struct {
 
 // visit opens a connection from an address.
 func (w *world) visit(address string) *visitor {
-	v := &visitor{peer: &peer{world: w}, address: netip.MustParseAddrPort(address + ":1000")}
+	v := &visitor{peer: &peer{world: w}, address: netip.AddrPortFrom(netip.MustParseAddr(address), 1000)}
 	v.conn.Open(&w.env, v, w.now)
 	return v
 }
