@@ -82,7 +82,10 @@ func (c *Conn) Room() int {
 // Feed parses and dispatches what was received at now, at most Room bytes. b is borrowed for the call.
 func (c *Conn) Feed(b []byte, now int64) {
 	c.now, c.turn, c.inside = now, 0, true
-	c.again = false
+	if c.again { // a Source that said More before these bytes came is still heard
+		c.again = false
+		c.x.fill()
+	}
 	if len(c.in) == 0 {
 		c.run(b, false)
 	} else {

@@ -47,6 +47,8 @@ type Loop interface {
 	// Wake tells the core to look at c again (Pending, Want, Deadline): a held reply came, or a pause ended.
 	// The Conn calls it, never while the core is inside one of its methods.
 	Wake(c *Conn)
+
+	Dialer
 }
 
 // Peering is a Loop that knows who is at the other end of a connection.

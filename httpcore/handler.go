@@ -31,4 +31,7 @@ type Route struct {
 
 	// Serve answers the request: with exactly one Reply, or with Hold and a Reply later.
 	Serve func(x *Exchange)
+
+	// Tag is for whoever calls [Router.Find]. Nothing here looks at it.
+	Tag int
 }

@@ -33,14 +33,7 @@ type loops struct {
 
 // newLoops binds n loops to cfg.Addr, each with its own protocol.
 func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*loops, error) {
-	var listeners []int
-	var err error
-	if n == 1 {
-		listeners = make([]int, 1)
-		listeners[0], err = listen(cfg.Addr, cfg.Backlog, false, false)
-	} else {
-		listeners, err = listenShared(cfg.Addr, cfg.Backlog, n)
-	}
+	listeners, err := cfg.bind(n)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +42,7 @@ func newLoops(cfg Config, h *httpcore.Handler, n int, speak func() protocol) (*l
 		for len(listeners) > 0 && err == nil {
 			var l *loop
 			if l, err = newLoop(listeners[0], cfg, h, speak()); err == nil {
+				l.outs.shard = httpcore.Shard{Index: len(s.loops), Of: n}
 				s.loops = append(s.loops, l)
 			}
 			listeners = listeners[1:]

@@ -313,10 +313,15 @@ func shutdownWrite(fd int) {
 // kernel's send queue is thrown away. An ordinary close would keep it there, and the FIN behind it.
 func closeStuck(fd int, stuck bool) {
 	if stuck {
-		at := unix.Linger{Onoff: 1}
-		unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&at)), unsafe.Sizeof(at), 0)
+		resetOnClose(fd)
 	}
 	closeNow(fd)
+}
+
+// resetOnClose has a later close reset the connection.
+func resetOnClose(fd int) {
+	at := unix.Linger{Onoff: 1}
+	unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&at)), unsafe.Sizeof(at), 0)
 }
 
 // closeNow closes a socket. Linux frees the descriptor whatever close returns, so it is never retried.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math/bits"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ type world struct {
 	now    int64
 	pool   pool
 	timers []*timer
+	postMu sync.Mutex
 	posts  []func()
 	env    httpcore.Env
 }
@@ -52,19 +54,28 @@ func (t *timer) Stop() { t.fire = nil }
 // newWorld serves g by a core in memory.
 func newWorld(t testing.TB, g *Gateway, shared bool) *world {
 	t.Helper()
+	w := newWorldOf(t, g.Routes())
+	w.shared = shared
+	return w
+}
+
+// newWorldOf serves routes by a core in memory.
+func newWorldOf(t testing.TB, routes []httpcore.Route) *world {
+	t.Helper()
 	router := new(httpcore.Router)
-	for _, r := range g.Routes() {
+	for _, r := range routes {
 		if err := router.Add(r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, shared: shared, now: 1}
+	w := &world{t: t, now: 1}
 	w.env = httpcore.Env{Handler: httpcore.NewHandler(router, httpcore.Limits{}, ""), Buffers: &w.pool}
 	return w
 }
 
 // peer is one client's connection, and its Loop.
 type peer struct {
+	httpcore.NoDialer
 	*world
 	conn     httpcore.Conn
 	out      []byte
@@ -80,10 +91,25 @@ func (w *world) dial() *peer {
 	return p
 }
 
-func (p *peer) Now() int64          { return p.now }
-func (p *peer) Post(fire func())    { p.posts = append(p.posts, fire) }
-func (p *peer) Wake(*httpcore.Conn) {}
-func (p *peer) Shard() place        { return place{Of: 1, Shared: p.shared} }
+func (p *peer) Now() int64 { return p.now }
+func (p *peer) Post(fire func()) {
+	p.postMu.Lock()
+	defer p.postMu.Unlock()
+	p.posts = append(p.posts, fire)
+}
+
+// posted returns what was posted first, nil if nothing was.
+func (w *world) posted() (fire func()) {
+	w.postMu.Lock()
+	defer w.postMu.Unlock()
+	if len(w.posts) > 0 {
+		fire, w.posts = w.posts[0], w.posts[1:]
+	}
+	return fire
+}
+
+func (p *peer) Wake(*httpcore.Conn)   {}
+func (p *peer) Shard() httpcore.Shard { return httpcore.Shard{Of: 1, Shared: p.shared} }
 
 func (p *peer) After(d time.Duration, fire func(int64)) httpcore.Timer {
 	t := &timer{p.now + int64(d), fire}
@@ -138,9 +164,7 @@ func (p *peer) leave(err error) {
 // turn lets time pass, and calls what was posted and what is due.
 func (w *world) turn(by time.Duration) {
 	w.now += int64(by)
-	for len(w.posts) > 0 {
-		fire := w.posts[0]
-		w.posts = w.posts[1:]
+	for fire := w.posted(); fire != nil; fire = w.posted() {
 		fire()
 	}
 	for i := 0; i < len(w.timers); i++ {

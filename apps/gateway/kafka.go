@@ -43,10 +43,11 @@ func (c *KafkaConfig) check(b *Builder, at string) bool {
 
 // kafkaLog sends lines to Kafka. What it does not take comes back.
 type kafkaLog struct {
-	client *kgo.Client
-	back   func(line []byte) // with its line end
-	taken  atomic.Int64
-	failed atomic.Int64
+	client  *kgo.Client
+	timeout time.Duration
+	back    func(line []byte) // with its line end
+	taken   atomic.Int64
+	failed  atomic.Int64
 }
 
 func openKafka(c *KafkaConfig, back func([]byte)) (*kafkaLog, error) {
@@ -57,11 +58,14 @@ func openKafka(c *KafkaConfig, back func([]byte)) (*kafkaLog, error) {
 		kgo.MaxBufferedRecords(orInt(c.Buffer, kafkaBuffer)),
 		kgo.RecordDeliveryTimeout(c.Timeout.Or(kafkaTimeout)),
 		kgo.ProducerLinger(10*time.Millisecond),
+		// An idempotent producer never gives a line up that it may have sent: a log takes one twice rather than not at all.
+		kgo.DisableIdempotentWrite(),
+		kgo.RequiredAcks(kgo.LeaderAck()),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	return &kafkaLog{client: client, back: back}, nil
+	return &kafkaLog{client: client, timeout: c.Timeout.Or(kafkaTimeout), back: back}, nil
 }
 
 // write sends a copy of line. It does not wait: a buffer that is full takes nothing.
@@ -85,7 +89,7 @@ func (k *kafkaLog) close() {
 	if k == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), kafkaTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), k.timeout)
 	defer cancel()
 	k.client.Flush(ctx) // what does not go is told as failed by Close
 	k.client.Close()

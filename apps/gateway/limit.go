@@ -68,17 +68,17 @@ type RedisConfig struct {
 
 // Bounds and defaults of limits.
 const (
-	defaultLease    = 10 * time.Millisecond
-	defaultPeriod   = time.Second
-	defaultKeys     = 100_000
-	maxKeys         = 16 << 20
-	maxLimits       = 16 // of a route
-	defaultInterval = 100 * time.Millisecond
-	defaultAskers   = 16
-	maxAskers       = 1024
-	defaultAsked    = 1024
-	maxAsked        = 1 << 16
-	leasesOfShard   = 1 << 14
+	defaultLease   = 10 * time.Millisecond
+	defaultPeriod  = time.Second
+	defaultKeys    = 100_000
+	maxKeys        = 16 << 20
+	maxLimits      = 16 // of a route
+	ledgerInterval = 100 * time.Millisecond
+	defaultAskers  = 16
+	maxAskers      = 1024
+	defaultAsked   = 1024
+	maxAsked       = 1 << 16
+	leasesOfShard  = 1 << 14
 )
 
 // limit holds requests against the rules of a route, in their order.

@@ -31,7 +31,7 @@ func buildRedis(b *Builder) *redisStore {
 	s := &redisStore{workers: c.Workers, queue: c.Queue}
 	o := &s.options
 	*o = ledger.Options{Network: "tcp", Address: c.Address, Username: c.Username, DB: c.DB, Prefix: c.Prefix,
-		Interval: c.Interval.Or(defaultInterval), Timeout: time.Duration(c.Timeout), Now: steady}
+		Interval: c.Interval.Or(ledgerInterval), Timeout: time.Duration(c.Timeout), Now: steady}
 	if path, found := strings.CutPrefix(c.Address, "unix:"); found {
 		o.Network, o.Address = "unix", path
 	}

@@ -28,6 +28,7 @@ var errNoFile = errors.New("the configuration came from no file")
 // Reload reads the configuration's file and takes it over. If anything is wrong, the one in force stays.
 func (g *Gateway) Reload() error {
 	if g.path == "" {
+		g.refused.Add(1)
 		return errNoFile
 	}
 	return g.Take(ReadFile(g.path))

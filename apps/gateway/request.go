@@ -49,6 +49,7 @@ type Request struct {
 	answer   Answer
 	outcome  Outcome
 	lines    []byte // memory for the answer's field lines
+	target   []byte // memory for Target
 	at       int    // the stage that has the request
 	entered  int    // stages entered and not left; -1 once all are left
 	gen      uint32 // of this life
