@@ -16,7 +16,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers limits tools browser bench reference acceptance robust vuln publish readme test check race fuzz smoke clean
+.PHONY: help build peers limits tools browser components bench reference acceptance robust vuln publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -43,9 +43,12 @@ $(BIN)/limit-%: $(LIMIT)/%.c $(LIMIT)/canned.c $(LIMIT)/canned.h
 tools:
 	@scripts/tools.sh wrk nginx nginx-lua haproxy h2o caddy h2load perf cc
 
-# The pages are tested in a browser.
+# The pages are tested in a browser, the gateway with Redis and with Prometheus's tool.
 browser:
 	@scripts/tools.sh chromium
+
+components:
+	@scripts/tools.sh redis-server promtool
 
 bench: tools build
 	bin/corelab bench --plan standard --budget $(BUDGET)
@@ -78,7 +81,7 @@ publish: build
 readme: build
 	$(GO) test -count=1 -run 'TestReadmeTable|TestReferenceReport' . -update
 
-test: tools browser build check race fuzz smoke
+test: tools browser components build check race fuzz smoke
 
 check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

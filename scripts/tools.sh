@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the tools named as arguments (wrk, nginx, nginx-lua, haproxy, h2o, caddy, h2load, perf, cc, chromium) where they are missing, on Debian and Ubuntu as root. Elsewhere,
+# Installs the tools named as arguments (wrk, nginx, nginx-lua, haproxy, h2o, caddy, h2load, perf, cc, chromium, redis-server, promtool) where they are missing, on Debian and Ubuntu as root. Elsewhere,
 # or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
 set -u
 
@@ -19,6 +19,7 @@ for tool in $missing; do
     nginx) packages="$packages nginx-light" ;;
     nginx-lua) packages="$packages libnginx-mod-http-lua lua-cjson" ;;
     perf) packages="$packages linux-perf" ;;
+    promtool) packages="$packages prometheus" ;;
     h2load) packages="$packages nghttp2-client" ;;
     cc) packages="$packages gcc libc6-dev" ;;
     *) packages="$packages $tool" ;;

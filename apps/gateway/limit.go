@@ -90,7 +90,6 @@ type limit struct {
 
 	adaptive *concurrency.Settings // nil for none
 	limiter  Kept[concurrency.Limiter]
-	tell     bool // some rule has fields
 }
 
 // rule is one limit, as a route uses it.
@@ -150,11 +149,10 @@ func buildLimit(b *Builder, rt *RouteConfig, up *Upstream, at string) Stage {
 		}
 		l.rules = append(l.rules, r)
 		if !r.quiet {
-			l.tell = true
 			policies = append(policies, r.describe())
 		}
 	}
-	if l.tell {
+	if len(policies) > 0 {
 		l.policies = "RateLimit-Policy: " + strings.Join(policies, ", ") + "\r\n"
 	}
 	return l
@@ -223,7 +221,7 @@ func (r *rule) store(b *Builder, lr *LimitRoute, keys int, at string) *rule {
 	if r.policy.Kind == quota.Window {
 		text += fmt.Sprint(" ", r.policy.Period)
 	}
-	policy, name := r.policy, r.name
+	name := r.name
 	var shared *ledgerService
 	switch lr.Store {
 	case "", "local":
@@ -250,8 +248,11 @@ func (r *rule) store(b *Builder, lr *LimitRoute, keys int, at string) *rule {
 	if other := Memo(b, "limit", name, func() *rule { return r }); other.book != r.book || other.policy != r.policy || other.by != r.by {
 		b.Fault(at, "another limit is called %q too, but says otherwise", name)
 	}
-	r.book.next = policy // in force from Start on, or with the next request
 	book := r.book
+	if book.rule != nil {
+		policy := &sharedPolicy{book.rule, r.policy}
+		Share(b, "limit policy", name, fmt.Sprintf("%p %+v", book, r.policy), func() *sharedPolicy { return policy })
+	}
 	r.leases = Keep(b, "limit", fmt.Sprintf("%s %s %p", name, text, book), func(s *Shard) *quota.Leases {
 		return quota.NewLeases(book.Book, s.Of, min(keys, leasesOfShard))
 	})

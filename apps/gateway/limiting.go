@@ -31,6 +31,9 @@ func (l *limit) Enter(r *Request) Verdict {
 		}
 		r.Limit.busy = true
 	}
+	if l.policies != "" {
+		r.ToClient.AddLines(l.policies)
+	}
 	return l.from(r, 0)
 }
 
@@ -44,7 +47,6 @@ func (l *limit) from(r *Request, i int) Verdict {
 	w.read(at)
 	now := at + w.even
 	s := l.scratch.Of(r.Shard)
-	s.field = s.field[:0]
 	for ; i < len(l.rules); i++ {
 		u := l.rules[i]
 		name := u.nameOf(r, s)
@@ -56,23 +58,19 @@ func (l *limit) from(r *Request, i int) Verdict {
 		admitted := leases.Take(&u.policy, key, name, now)
 		if !u.quiet || !admitted {
 			left := leases.Left(&u.policy, key, now)
-			s.tell(u, &left)
+			u.tell(r, s, &left)
 			if !admitted {
-				l.giveBack(r, s, i, now)
-				return l.refuse(r, s, &left)
+				l.giveBack(r, s, i)
+				return refuseMore(r, s, &left)
 			}
 		}
 		s.keys[i] = key
-	}
-	if l.tell {
-		r.ToClient.AddLines(l.policies)
-		r.ToClient.Add("RateLimit", s.field)
 	}
 	return Next
 }
 
 // giveBack returns what the rules before i gave.
-func (l *limit) giveBack(r *Request, s *limitScratch, i int, now int64) {
+func (l *limit) giveBack(r *Request, s *limitScratch, i int) {
 	for j := range i {
 		if u := l.rules[j]; u.asker == nil {
 			u.leases.Of(r.Shard).Return(s.keys[j])
@@ -80,32 +78,27 @@ func (l *limit) giveBack(r *Request, s *limitScratch, i int, now int64) {
 	}
 }
 
-// refuse answers 429, and says when there will be something again.
-func (l *limit) refuse(r *Request, s *limitScratch, left *quota.Left) Verdict {
-	if l.tell {
-		r.ToClient.AddLines(l.policies)
-		r.ToClient.Add("RateLimit", s.field)
-	}
+// refuseMore answers 429, and says when there will be something again.
+func refuseMore(r *Request, s *limitScratch, left *quota.Left) Verdict {
 	s.field = strconv.AppendInt(s.field[:0], max(1, seconds(left.Retry)), 10)
 	r.ToClient.Add("Retry-After", s.field) // RFC 9110 §10.2.3, RFC 6585 §4
 	r.Answer(&tooMany)
 	return Done
 }
 
-// tell adds a member to the field RateLimit, as draft-ietf-httpapi-ratelimit-headers-11 §4 has it: what is left, and in how
-// many seconds it is all there again.
-func (s *limitScratch) tell(u *rule, left *quota.Left) {
+// tell adds a member to the list RateLimit, as draft-ietf-httpapi-ratelimit-headers-11 §4 has it: what is left, and in how
+// many seconds it is all there again. Each rule has a line of its own, RFC 9651 §3.1.
+func (u *rule) tell(r *Request, s *limitScratch, left *quota.Left) {
 	if u.quiet {
 		return
 	}
-	if len(s.field) > 0 {
-		s.field = append(s.field, ", "...)
-	}
-	s.field = append(s.field, u.quoted...)
-	s.field = append(s.field, ";r="...)
-	s.field = strconv.AppendInt(s.field, left.Tokens, 10)
-	s.field = append(s.field, ";t="...)
-	s.field = strconv.AppendInt(s.field, seconds(left.Reset), 10)
+	b := append(s.field[:0], u.quoted...)
+	b = append(b, ";r="...)
+	b = strconv.AppendInt(b, left.Tokens, 10)
+	b = append(b, ";t="...)
+	b = strconv.AppendInt(b, seconds(left.Reset), 10)
+	s.field = b
+	r.ToClient.Add("RateLimit", b)
 }
 
 // nameOf is the name of whom the rule counts for this request, in the shard's memory. Who is not known counts by address.
@@ -117,14 +110,14 @@ func (u *rule) nameOf(r *Request, s *limitScratch) []byte {
 	case u.by == byAddress:
 		b = appendAddress(b, r.X.Peer().Addr())
 	case r.Consumer == nil:
-		b = append(append(b, anonymity...), ' ')
+		b = append(append(b, anonymity...), ':')
 		b = appendAddress(b, r.X.Peer().Addr())
 	default:
-		b = append(b, "consumer "...)
+		b = append(b, "consumer:"...)
 		b = append(b, r.Consumer.Name...)
 		if u.by == byKey {
 			const hex = "0123456789abcdef"
-			b = append(b, ' ')
+			b = append(b, ':')
 			for _, c := range r.Auth.credential {
 				b = append(b, hex[c>>4], hex[c&15])
 			}
@@ -170,14 +163,13 @@ func (l *limit) ask(r *Request, i int, name []byte) Verdict {
 func (l *limit) Resumed(r *Request) Verdict {
 	i, a := r.Limit.at, r.Limit.answer
 	s := l.scratch.Of(r.Shard)
-	switch {
-	case a.Err != nil:
+	if a.Err != nil {
 		r.Answer(&noStore)
 		return Done
-	case !a.Admitted:
-		s.field = s.field[:0]
-		s.tell(l.rules[i], &a.Left)
-		return l.refuse(r, s, &a.Left)
+	}
+	l.rules[i].tell(r, s, &a.Left)
+	if !a.Admitted {
+		return refuseMore(r, s, &a.Left)
 	}
 	return l.from(r, i+1)
 }

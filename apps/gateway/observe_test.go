@@ -34,8 +34,8 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// configured is a gateway of a configuration whose one route, only, is answered by a stage of the test.
-func configured(t testing.TB, src string, last ...Stage) *Gateway {
+// opened is a gateway of a configuration whose one route, only, is answered by a stage of the test.
+func opened(t testing.TB, src string, last ...Stage) *Gateway {
 	t.Helper()
 	g, err := New(Read("test.toml", []byte(src)))
 	if err != nil {
@@ -112,7 +112,7 @@ func ask(t *testing.T, g *Gateway, requests ...string) string {
 }
 
 func TestMetrics(t *testing.T) {
-	g := configured(t, fmt.Sprintf(observed, ""), &fake{answer: Answer{Status: 503, Body: []byte("no")}, attempts: []Attempt{
+	g := opened(t, fmt.Sprintf(observed, ""), &fake{answer: Answer{Status: 503, Body: []byte("no")}, attempts: []Attempt{
 		{Err: errors.New("refused"), Latency: 2e6}, {Status: 503, Latency: 20e9, Reused: true}, {Status: 200}, {Gone: true}}})
 	ask(t, g, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
 	text := g.Scrape().Text(nil)
@@ -189,7 +189,7 @@ func lines(t *testing.T, path string) (all []map[string]any) {
 
 func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
-	g := configured(t, fmt.Sprintf(observed, fmt.Sprintf("log = { file = %q, flush = \"5ms\" }", path)),
+	g := opened(t, fmt.Sprintf(observed, fmt.Sprintf("log = { file = %q, flush = \"5ms\" }", path)),
 		&fake{attempts: []Attempt{{Status: 200}}})
 	ask(t, g, "GET /?q=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine-1\r\n\r\n")
 	answeredBy(g, &fake{answer: Answer{Status: 201, Body: []byte("made"), From: FromCache}})
@@ -241,7 +241,7 @@ func TestLogFull(t *testing.T) {
 func TestLogOfReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	src := fmt.Sprintf(observed, fmt.Sprintf("log = { file = %q }", path))
-	g := configured(t, src)
+	g := opened(t, src)
 	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	for i := range 3 {
 		ask(t, g, request, request)
@@ -264,7 +264,7 @@ func TestKafka(t *testing.T) {
 	}
 	defer cluster.Close()
 	path := filepath.Join(t.TempDir(), "access.log")
-	g := configured(t, fmt.Sprintf(observed, fmt.Sprintf(
+	g := opened(t, fmt.Sprintf(observed, fmt.Sprintf(
 		"log = { file = %q, flush = \"5ms\", kafka = { brokers = [%q], topic = \"access\", timeout = \"1s\" } }", path, cluster.ListenAddrs()[0])))
 	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	ask(t, g, request, request, request)
@@ -343,7 +343,7 @@ func TestTrace(t *testing.T) {
 		v, _ := FieldOf(r.ToUpstream.Lines(), "traceparent")
 		sent = string(v)
 	}}
-	g := configured(t, src, f)
+	g := opened(t, src, f)
 	const mine = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0"
 	ask(t, g, "GET /?q HTTP/1.1\r\nHost: a\r\n\r\n")
 	own := sent
@@ -393,7 +393,7 @@ func TestParseParent(t *testing.T) {
 
 // TestSample begins a trace for the share that is asked for.
 func TestSample(t *testing.T) {
-	g := configured(t, fmt.Sprintf(observed, `trace = { sample = 0.25, endpoint = "http://127.0.0.1:1/" }`))
+	g := opened(t, fmt.Sprintf(observed, `trace = { sample = 0.25, endpoint = "http://127.0.0.1:1/" }`))
 	tr := g.snapshot.Load().Routes[0].stages[0].(*observe).trace
 	w := newWorld(t, g, false)
 	n := 0
@@ -418,7 +418,7 @@ func TestSample(t *testing.T) {
 
 // TestObserveNoAllocation counts, names and logs without allocating.
 func TestObserveNoAllocation(t *testing.T) {
-	g := configured(t, fmt.Sprintf(observed, fmt.Sprintf("log = { file = %q, flush = \"1h\" }\ntrace = { sample = 0, endpoint = \"http://127.0.0.1:1/\" }",
+	g := opened(t, fmt.Sprintf(observed, fmt.Sprintf("log = { file = %q, flush = \"1h\" }\ntrace = { sample = 0, endpoint = \"http://127.0.0.1:1/\" }",
 		filepath.Join(t.TempDir(), "log"))), &fake{answer: Answer{Status: 200, Body: []byte("ok")}, attempts: []Attempt{{Status: 200}}})
 	p := newWorld(t, g, false).dial()
 	request := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

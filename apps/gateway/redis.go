@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"corelab/apps/gateway/ledger"
@@ -57,20 +59,36 @@ func buildRedis(b *Builder) *redisStore {
 			return nil
 		}
 	}
-	s.text = fmt.Sprintf(" %q %q %q %q %d %q %v %v %d %d", o.Network, o.Address, o.Username, o.Password, o.DB, o.Prefix, o.Interval, o.Timeout, s.workers, s.queue)
+	s.text = fmt.Sprintf("%q %q %q %q %d %q %v %v %d %d", o.Network, o.Address, o.Username, o.Password, o.DB, o.Prefix, o.Interval, o.Timeout, s.workers, s.queue)
+	s.text = fmt.Sprintf(" %x", sha256.Sum256([]byte(s.text))) // the password is in it
 	return s
 }
 
 // ledgerService carries deltas, from when its configuration is taken over.
 type ledgerService struct {
 	options ledger.Options
-	*ledger.Ledger
+	ledger  *ledger.Ledger
+	closing sync.WaitGroup
 }
 
 // ledger returns the service of the store.
 func (s *redisStore) ledger(b *Builder) *ledgerService {
-	return Share(b, "ledger", "", s.text, func() *ledgerService { return &ledgerService{s.options, ledger.New(s.options)} })
+	return Share(b, "ledger", "", s.text, func() *ledgerService { return &ledgerService{options: s.options} })
 }
+
+// Start implements Starter.
+func (s *ledgerService) Start(*Gateway) { s.ledger = ledger.New(s.options) }
+
+// Close implements io.Closer: what waits is sent in the background.
+func (s *ledgerService) Close() error {
+	if s.ledger != nil {
+		s.closing.Go(func() { s.ledger.Close() }) // its Stats said what failed
+	}
+	return nil
+}
+
+// Wait waits for that.
+func (s *ledgerService) Wait() { s.closing.Wait() }
 
 // askerService asks for each request.
 type askerService struct{ *ledger.Asker }
@@ -83,7 +101,6 @@ func (s *redisStore) asker(b *Builder) *askerService {
 // sharedBook is what a limit counts in, for all shards, and over reloads.
 type sharedBook struct {
 	*quota.Book
-	next   quota.Policy // of the configuration that is being compiled
 	rule   *ledger.Rule // nil: nobody else counts
 	ledger *ledgerService
 }
@@ -104,15 +121,24 @@ func newSharedBook(name string, keys int, shared *ledgerService) *sharedBook {
 // Start implements Starter.
 func (s *sharedBook) Start(*Gateway) {
 	if s.rule != nil {
-		s.rule.Set(s.next)
-		s.ledger.Add(s.rule)
+		s.ledger.ledger.Add(s.rule)
 	}
 }
 
 // Close implements io.Closer.
 func (s *sharedBook) Close() error {
-	if s.rule != nil {
-		s.ledger.Drop(s.rule)
+	if s.rule != nil && s.ledger.ledger != nil {
+		s.ledger.ledger.Drop(s.rule)
 	}
 	return nil
 }
+
+// sharedPolicy is the policy that a book's deltas are counted by. It is a service of its own, so that one that is refused
+// changes nothing.
+type sharedPolicy struct {
+	rule   *ledger.Rule
+	policy quota.Policy
+}
+
+// Start implements Starter.
+func (s *sharedPolicy) Start(*Gateway) { s.rule.Set(s.policy) }

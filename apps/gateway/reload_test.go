@@ -61,7 +61,7 @@ func takeNamed(t *testing.T, g *Gateway, name, settings string, broken bool) (*c
 
 // TestStateOfReload keeps what a new configuration names too, and lets go of the rest.
 func TestStateOfReload(t *testing.T) {
-	g := configured(t, "[[routes]]\nname = \"only\"\npath = \"/\"")
+	g := opened(t, "[[routes]]\nname = \"only\"\npath = \"/\"")
 	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	var s *Shard
 	ask(t, g, request)
@@ -186,7 +186,7 @@ endpoint = "https://secure"
 // TestHealth is answered before any route, where the configuration says so.
 func TestHealth(t *testing.T) {
 	const src = "[serve]\nhealth = true\n[[routes]]\nname = \"only\"\npath = \"/health\""
-	g := configured(t, src)
+	g := opened(t, src)
 	for _, c := range []struct{ path, want string }{{"/health", "200 OK"}, {"/ready", "200 OK"}, {"/other", "404"}} {
 		if got := ask(t, g, "GET "+c.path+" HTTP/1.1\r\nHost: a\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 "+c.want) {
 			t.Errorf("%s: %q", c.path, got)
@@ -196,7 +196,7 @@ func TestHealth(t *testing.T) {
 	if got := ask(t, g, "GET /ready HTTP/1.1\r\nHost: a\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 503") {
 		t.Errorf("draining: %q", got)
 	}
-	g = configured(t, strings.Replace(src, "true", "false", 1), &fake{answer: Answer{Status: 202}})
+	g = opened(t, strings.Replace(src, "true", "false", 1), &fake{answer: Answer{Status: 202}})
 	if got := ask(t, g, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 202") {
 		t.Errorf("off: %q", got)
 	}
@@ -206,7 +206,7 @@ func TestHealth(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	const key = "0123456789abcdef"
 	src := "[admin]\nlisten = \"127.0.0.1:9901\"\nkey = { value = \"" + key + "\" }\n[[routes]]\nname = \"one\"\npath = \"/\""
-	g := configured(t, src)
+	g := opened(t, src)
 	w := newWorldOf(t, g.AdminRoutes())
 	send := func(head, body string) string {
 		p := w.dial()

@@ -18,7 +18,7 @@ func TestTransform(t *testing.T) {
 		{`request.set = { A = "1" }`, "/a", ""},
 	} {
 		var target string
-		g := configured(t, route+c.rules, &fake{answer: Answer{Status: 200}, seen: func(r *Request) { target = string(r.Target) }})
+		g := opened(t, route+c.rules, &fake{answer: Answer{Status: 200}, seen: func(r *Request) { target = string(r.Target) }})
 		ask(t, g, "GET "+c.ask+" HTTP/1.1\r\nHost: a\r\n\r\n")
 		if target != c.target {
 			t.Errorf("%s: %s became %q", c.rules, c.ask, target)
@@ -28,7 +28,7 @@ func TestTransform(t *testing.T) {
 
 func TestTransformFields(t *testing.T) {
 	var up string
-	g := configured(t, `[[routes]]
+	g := opened(t, `[[routes]]
 name = "only"
 path = "/"
 [routes.transform.request]

@@ -35,8 +35,17 @@ const (
 	maxPause       = time.Second // between two rounds while Redis is away
 )
 
+// silent is a logger of a library that logs what it also returns.
+type silent struct{}
+
+// Printf writes nothing.
+func (silent) Printf(context.Context, string, ...any) {}
+
+var silence = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
 // client returns a client of so many connections that never repeats a command by itself.
 func (o *Options) client(connections int) *redis.Client {
+	silence()
 	timeout := o.Timeout
 	if timeout == 0 {
 		timeout = defaultTimeout
@@ -159,6 +168,9 @@ func (l *Ledger) round() error {
 	var due []sending
 	pending, lost := int64(0), int64(0)
 	for _, a := range rules {
+		if a.policy.Load() == nil {
+			continue
+		}
 		due = append(due, a.collect(now)...)
 		lost += a.Journal.Lost()
 	}

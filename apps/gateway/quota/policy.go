@@ -136,7 +136,7 @@ func (p *Policy) left(w word, now int64) (l Left) {
 	l.Tokens = max(0, (t+p.depth-full)/p.token)
 	l.Reset = time.Duration((full - t) >> tickShift)
 	if l.Tokens == 0 {
-		l.Retry = time.Duration((full+p.token-p.depth-t)>>tickShift) + 1
+		l.Retry = time.Duration((full + p.token - p.depth - t + 1<<tickShift - 1) >> tickShift)
 	}
 	return l
 }

@@ -121,10 +121,10 @@ func TestLeft(t *testing.T) {
 		t.Errorf("after 3 of 5: %+v", l)
 	}
 	w, got := p.take(w, start, 9)
-	if l := p.left(w, start); got != 2 || l.Tokens != 0 || l.Reset != 500*time.Millisecond || l.Retry != 100*time.Millisecond+1 {
+	if l := p.left(w, start); got != 2 || l.Tokens != 0 || l.Reset != 500*time.Millisecond || l.Retry != 100*time.Millisecond {
 		t.Errorf("after %d more: %+v", got, l)
 	}
-	if l := p.left(p.charge(w, start, 10), start); l.Tokens != 0 || l.Retry != 1100*time.Millisecond+1 {
+	if l := p.left(p.charge(w, start, 10), start); l.Tokens != 0 || l.Retry != 1100*time.Millisecond {
 		t.Errorf("ten below nothing: %+v", l)
 	}
 	if l := p.left(p.refund(w, start, 4), start); l.Tokens != 4 {
