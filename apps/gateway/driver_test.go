@@ -65,6 +65,7 @@ func newWorld(t testing.TB, g *Gateway, shared bool) *world {
 
 // peer is one client's connection, and its Loop.
 type peer struct {
+	httpcore.NoDialer
 	*world
 	conn     httpcore.Conn
 	out      []byte
@@ -80,10 +81,10 @@ func (w *world) dial() *peer {
 	return p
 }
 
-func (p *peer) Now() int64          { return p.now }
-func (p *peer) Post(fire func())    { p.posts = append(p.posts, fire) }
-func (p *peer) Wake(*httpcore.Conn) {}
-func (p *peer) Shard() place        { return place{Of: 1, Shared: p.shared} }
+func (p *peer) Now() int64            { return p.now }
+func (p *peer) Post(fire func())      { p.posts = append(p.posts, fire) }
+func (p *peer) Wake(*httpcore.Conn)   {}
+func (p *peer) Shard() httpcore.Shard { return httpcore.Shard{Of: 1, Shared: p.shared} }
 
 func (p *peer) After(d time.Duration, fire func(int64)) httpcore.Timer {
 	t := &timer{p.now + int64(d), fire}

@@ -7,15 +7,6 @@ import (
 	"corelab/httpcore"
 )
 
-// place is where a loop's long-lived state belongs.
-//
-// TODO(merge): this is httpcore.Shard.
-type place struct {
-	Index  int
-	Of     int
-	Shared bool
-}
-
 // Shard is what happened on one of the gateway's shards: the state of its stages, and its requests. Where it is not Shared
 // its loop alone touches it; elsewhere whoever holds its mutex.
 type Shard struct {
@@ -208,10 +199,7 @@ const maxShards = 10_000
 
 // of returns the shard of a loop.
 func (l *shards) of(g *Gateway, loop httpcore.Loop) *Shard {
-	p := place{Of: 1, Shared: true}
-	if d, ok := loop.(interface{ Shard() place }); ok {
-		p = d.Shard()
-	}
+	p := loop.Shard()
 	if all := l.all.Load(); all != nil && p.Index < len(*all) {
 		if s := (*all)[p.Index]; s != nil {
 			return s
@@ -221,7 +209,7 @@ func (l *shards) of(g *Gateway, loop httpcore.Loop) *Shard {
 }
 
 // begin makes a shard.
-func (l *shards) begin(g *Gateway, loop httpcore.Loop, p place) *Shard {
+func (l *shards) begin(g *Gateway, loop httpcore.Loop, p httpcore.Shard) *Shard {
 	if p.Index < 0 || p.Index >= maxShards {
 		panic("gateway: a core has at most 10,000 shards")
 	}
