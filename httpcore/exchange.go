@@ -314,20 +314,6 @@ func (h Held) Resume() {
 	}
 }
 
-// Break ends a reply whose Source fails before its end, and the connection with it: only the missing end tells the client
-// (RFC 9112 §8). What was given before is still sent. The Source is closed.
-func (h Held) Break() {
-	if !h.Live() || h.c.x.src == nil {
-		return
-	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
-	c.cut()
-	c.wake()
-}
-
 // More says that the reply's Source has bytes again.
 func (h Held) More() {
 	if !h.Live() || h.c.x.src == nil {

@@ -1,0 +1,71 @@
+package upstream
+
+import (
+	"time"
+
+	"corelab/httpcore"
+)
+
+// Limits bound the connections of a pool and what an exchange waits for. The zero value of a field means its default.
+type Limits struct {
+	Idle     int           // connections that wait in a pool; above it the answer's end closes
+	Open     int           // connections of a pool in all; above it [ErrFull]
+	IdleTime time.Duration // that one waits
+	Age      time.Duration // after which one is not used again
+	Requests int           // that one carries
+
+	ConnectTime time.Duration // until the connection stands
+	HeadTime    time.Duration // from the last byte that the upstream took of the request to the answer's head
+	BodyIdle    time.Duration // between two reads of the answer's content, while its client takes it
+	WriteIdle   time.Duration // between two writes of the request that the upstream takes
+
+	Head    int // bytes of the answer's head
+	Fields  int // lines of it
+	Interim int // 1xx answers before the final one
+}
+
+// DefaultLimits are the limits that nobody set.
+var DefaultLimits = Limits{
+	Idle:        256,
+	Open:        10_000,
+	IdleTime:    60 * time.Second,
+	Age:         time.Hour,
+	Requests:    100_000,
+	ConnectTime: 5 * time.Second,
+	HeadTime:    60 * time.Second,
+	BodyIdle:    60 * time.Second,
+	WriteIdle:   60 * time.Second,
+	Head:        32 << 10,
+	Fields:      200,
+	Interim:     16,
+}
+
+// Filled returns l with each zero field replaced by its default.
+func (l Limits) Filled() Limits {
+	d := DefaultLimits
+	fill(&l.Idle, d.Idle)
+	fill(&l.Open, d.Open)
+	fill(&l.IdleTime, d.IdleTime)
+	fill(&l.Age, d.Age)
+	fill(&l.Requests, d.Requests)
+	fill(&l.ConnectTime, d.ConnectTime)
+	fill(&l.HeadTime, d.HeadTime)
+	fill(&l.BodyIdle, d.BodyIdle)
+	fill(&l.WriteIdle, d.WriteIdle)
+	fill(&l.Head, d.Head)
+	fill(&l.Fields, d.Fields)
+	fill(&l.Interim, d.Interim)
+	return l
+}
+
+func fill[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// parsing returns the limits that the parsers of heads and chunks are given.
+func (l *Limits) parsing() httpcore.Limits {
+	return httpcore.Limits{Head: l.Head, Fields: l.Fields}.Filled()
+}
