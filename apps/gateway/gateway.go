@@ -74,7 +74,8 @@ func (g *Gateway) serve(x *httpcore.Exchange) {
 	var allow string
 	if r.Route, allow = s.snapshot.table.find(r); r.Route == nil {
 		r.Route = s.snapshot.none
-		if allow != "" {
+		if allow != "" { // RFC 9110 §15.5.6
+			r.otherwise = true
 			r.ToClient.Add("Allow", []byte(allow))
 		}
 	}

@@ -54,6 +54,8 @@ type Request struct {
 	entered  int    // stages entered and not left; -1 once all are left
 	gen      uint32 // of this life
 
+	otherwise bool // no route takes it, but one would with another method
+
 	inside   bool // a callback about this request is under way
 	serving  bool // and it is Serve itself
 	waiting  bool // a Waiter is out

@@ -42,11 +42,18 @@ func (b *Builder) compile(rt *RouteConfig, up *Upstream, at string) (stages []St
 // unanswered is the end of every pipeline: where no stage answers, the route leads nowhere.
 type unanswered struct{}
 
-var nowhere = text(404)
+var (
+	nowhere  = text(404)
+	notAsked = text(405) // its Allow field is in ToClient
+)
 
 // Enter implements Stage.
 func (unanswered) Enter(r *Request) Verdict {
-	r.Answer(&nowhere)
+	if r.otherwise {
+		r.Answer(&notAsked)
+	} else {
+		r.Answer(&nowhere)
+	}
 	return Done
 }
 
