@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"corelab/apps/gateway"
 	"corelab/apps/lab"
 	"corelab/apps/planted"
 	"corelab/apps/probe"
@@ -19,6 +20,8 @@ type Config struct {
 	Static *os.Root
 	// Planted is what the app planted does on purpose.
 	Planted planted.Config
+	// Gateway is what the app gateway serves; nil only where its routes are listed and not served.
+	Gateway *gateway.Gateway
 }
 
 // App is one service.
@@ -36,6 +39,9 @@ var Apps = []App{
 	}},
 	{"planted", "one answer, and what is planted in it by flags: a server whose truth is known, to hold a lab against", func(c Config) ([]httpcore.Route, error) {
 		return planted.Routes(c.Planted)
+	}},
+	{"gateway", "an API gateway: what its configuration says, in front of the upstreams that it names", func(c Config) ([]httpcore.Route, error) {
+		return c.Gateway.Routes(), nil
 	}},
 	{"probe", "what the server made of a request, for those who test its HTTP/1.1 from outside", func(Config) ([]httpcore.Route, error) {
 		return probe.Routes(), nil

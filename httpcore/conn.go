@@ -1,5 +1,7 @@
 package httpcore
 
+import "net/netip"
+
 // Conn is one connection's state machine. A core embeds it in its own connection, calls Open, and from then on the
 // methods below; Conn calls nothing of the core but Env and Loop. It may be opened again after Abort: handles of the
 // earlier life are dead.
@@ -20,6 +22,8 @@ type Conn struct {
 	x      Exchange
 	body   content
 
+	peer netip.AddrPort // of the client, once peered
+
 	idleAt   int64 // since when it waits for a request
 	headAt   int64 // when the first byte of the unfinished head came; 0 while there is none
 	lingerBy int64 // when lingering ends
@@ -34,6 +38,7 @@ type Conn struct {
 	draining bool
 	inside   bool // in Feed, End or Pump: the core will look at Want by itself
 	stuck    bool // the peer took nothing of what was written for WriteIdle
+	peered   bool // peer was asked for
 }
 
 type phase uint8
@@ -59,6 +64,7 @@ func (c *Conn) Open(env *Env, loop Loop, now int64) {
 	c.x.c = c
 	c.phase, c.keep, c.eof, c.again, c.draining = phaseHead, true, false, false, false
 	c.idleAt, c.headAt, c.served, c.turn, c.stuck = now, 0, 0, 0, false
+	c.peer, c.peered = netip.AddrPort{}, false
 	c.head.Reset()
 }
 
@@ -76,7 +82,10 @@ func (c *Conn) Room() int {
 // Feed parses and dispatches what was received at now, at most Room bytes. b is borrowed for the call.
 func (c *Conn) Feed(b []byte, now int64) {
 	c.now, c.turn, c.inside = now, 0, true
-	c.again = false
+	if c.again { // a Source that said More before these bytes came is still heard
+		c.again = false
+		c.x.fill()
+	}
 	if len(c.in) == 0 {
 		c.run(b, false)
 	} else {

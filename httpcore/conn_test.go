@@ -417,6 +417,57 @@ func TestSourceWaits(t *testing.T) {
 	m.end()
 }
 
+// TestSourceSpeaksBeforeFeed has a Source say More just before bytes of the request come: it is asked all the same.
+func TestSourceSpeaksBeforeFeed(t *testing.T) {
+	src := &dripSource{}
+	var router Router
+	if err := router.Add(Route{Method: "POST", Pattern: "/", Stream: true, MaxBody: -1, Serve: func(x *Exchange) {
+		src.h = x.Handle()
+		x.Stream(nullSink{})
+		x.Reply(&Reply{Source: src})
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	m := newMemoryCore(t, NewHandler(&router, Limits{}, ""))
+	m.feed([]byte("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nx"))
+	src.next = []byte("piece")
+	src.h.More()
+	m.conn.Feed([]byte("y"), m.time)
+	m.turn()
+	if out := m.written(); !strings.HasSuffix(out, "5\r\npiece\r\n") {
+		t.Errorf("the Source was not asked: %q", out)
+	}
+	src.h.Break()
+	m.turn()
+	if out := m.written(); m.state() != "linger" || !strings.HasSuffix(out, "5\r\npiece\r\n") || src.closed == nil {
+		t.Errorf("after Break: %s, closed with %v, %q", m.state(), src.closed, out)
+	}
+	m.conn.Abort(nil)
+	m.end()
+}
+
+// dripSource gives what a test puts into next.
+type dripSource struct {
+	h      Held
+	next   []byte
+	closed error
+}
+
+func (s *dripSource) Next(int) ([]byte, bool) {
+	p := s.next
+	s.next = nil
+	return p, false
+}
+
+func (s *dripSource) Close(err error) { s.closed = err }
+
+// nullSink takes a body and does nothing.
+type nullSink struct{}
+
+func (nullSink) Piece(*Exchange, []byte) {}
+func (nullSink) End(*Exchange)           {}
+func (nullSink) Abort(error)             {}
+
 // TestAnnouncedBody asserts that an announced length alone costs nothing.
 func TestAnnouncedBody(t *testing.T) {
 	_, m := newTest(t, Limits{})

@@ -13,6 +13,7 @@ import (
 // memoryCore drives one Conn without a socket: what is fed comes from the test, what is written goes to out, in steps of
 // at most step bytes where that is set. Time stands still unless the test moves it.
 type memoryCore struct {
+	NoDialer
 	t    testing.TB
 	conn Conn
 	env  Env

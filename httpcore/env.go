@@ -2,6 +2,7 @@ package httpcore
 
 import (
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -46,6 +47,14 @@ type Loop interface {
 	// Wake tells the core to look at c again (Pending, Want, Deadline): a held reply came, or a pause ended.
 	// The Conn calls it, never while the core is inside one of its methods.
 	Wake(c *Conn)
+
+	Dialer
+}
+
+// Peering is a Loop that knows who is at the other end of a connection.
+type Peering interface {
+	// PeerOf returns the address of c's client. It is asked once for each connection, and only if a handler asks.
+	PeerOf(c *Conn) netip.AddrPort
 }
 
 // Timer is a pending [Loop.After].

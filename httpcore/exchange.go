@@ -1,5 +1,7 @@
 package httpcore
 
+import "net/netip"
+
 // Exchange is one request and its answer, as a route's function sees it. It belongs to its connection: neither it nor a
 // slice that it returns may be kept after the function returns, unless the exchange is held ([Exchange.Hold]), and then
 // until the reply. All its methods are for the owner of the connection.
@@ -23,6 +25,9 @@ type Exchange struct {
 
 // Method returns the request method.
 func (x *Exchange) Method() Method { return x.c.head.Method() }
+
+// MethodName returns the request method as it was sent, one that HTTP does not know too.
+func (x *Exchange) MethodName() []byte { return x.c.head.MethodName() }
 
 // Target returns the request target as it was sent, RFC 9112 §3.2.
 func (x *Exchange) Target() []byte { return x.c.head.Target() }
@@ -60,6 +65,18 @@ func (x *Exchange) ContentLength() int64 {
 		return -1
 	}
 	return x.c.head.ContentLength()
+}
+
+// Peer returns the address of the client's end of the connection; the zero AddrPort where the core does not tell.
+func (x *Exchange) Peer() netip.AddrPort {
+	c := x.c
+	if !c.peered {
+		c.peered = true
+		if l, ok := c.loop.(Peering); ok {
+			c.peer = l.PeerOf(c)
+		}
+	}
+	return c.peer
 }
 
 // Loop returns what the core lends to wait for something else.
@@ -146,6 +163,14 @@ func (x *Exchange) Pause() {
 	}
 }
 
+// Discard has the rest of a streamed body read and thrown away, as a Reply without a Source does: its Sink is let go. It is
+// for a reply whose Source ends before the body that it no longer needs.
+func (x *Exchange) Discard() {
+	if x.sink != nil {
+		x.letGo(nil)
+	}
+}
+
 // start begins a new exchange.
 func (x *Exchange) start() {
 	*x = Exchange{c: x.c, gen: x.gen, open: true}
@@ -172,9 +197,13 @@ func (x *Exchange) check() {
 func (x *Exchange) letGo(err error) {
 	s, gone := x.sink, x.gone
 	x.sink = nil
-	if x.c.body.mode == modeSink {
-		x.c.body.mode = modeDiscard
-		x.c.body.paused = false
+	if b := &x.c.body; b.mode == modeSink {
+		b.mode = modeDiscard
+		if b.paused {
+			b.paused = false
+			b.excuse(x.c.now)
+			x.c.again = x.c.phase == phaseBody // what came meanwhile waits, and no event may announce it
+		}
 	}
 	if err == nil {
 		return

@@ -8,11 +8,11 @@ func (h *Head) recognise(b []byte, f field) *Error {
 	name, value := b[f.name:f.nameEnd], b[f.value:f.valueEnd]
 	switch len(name) {
 	case len("host"):
-		if isWord(name, "host") {
+		if h.flags&flagResponse == 0 && isWord(name, "host") {
 			return h.hostField(value, f)
 		}
 	case len("expect"):
-		if isWord(name, "expect") {
+		if h.flags&flagResponse == 0 && isWord(name, "expect") {
 			return h.expectField(value)
 		}
 	case len("connection"):
@@ -33,7 +33,7 @@ func (h *Head) recognise(b []byte, f field) *Error {
 
 // checkFields judges the fields of a whole head together.
 func (h *Head) checkFields() *Error {
-	if h.flags&flagHost == 0 && h.minor > 0 {
+	if h.flags&(flagHost|flagResponse) == 0 && h.minor > 0 {
 		return errHostMissing // RFC 9112 §3.2
 	}
 	if h.flags&flagCoding == 0 {

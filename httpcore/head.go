@@ -68,6 +68,7 @@ const (
 	flagKeepAlive                   // Connection: keep-alive
 	flagContinue                    // Expect: 100-continue
 	flagQuery                       // the target has a query
+	flagResponse                    // it is a response's, see ResponseHead
 )
 
 // Parse reads a head from b, which always begins at the head's first byte and holds all of its bytes so far; a call

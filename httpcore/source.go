@@ -70,3 +70,17 @@ func (c *Conn) cut() {
 	c.keep = false
 	c.linger()
 }
+
+// Break ends a reply whose Source will not come to its end: the connection closes behind what is queued, and only the
+// missing rest tells the peer.
+func (h Held) Break() {
+	if !h.Live() || h.c.x.src == nil {
+		return
+	}
+	c := h.c
+	if !c.inside {
+		c.now = c.loop.Now()
+	}
+	c.cut()
+	c.wake()
+}

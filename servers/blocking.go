@@ -30,8 +30,10 @@ type blocking struct {
 	cut      atomic.Bool
 
 	queuedAll chan struct{} // closed when queued has all that waited in the backlog when the drain began
-	queuedMu  sync.Mutex
-	queued    []int // descriptors, for the threads that become free
+	outs      outsOpen
+
+	queuedMu sync.Mutex
+	queued   []int // descriptors, for the threads that become free
 }
 
 func newBlocking(cfg Config, h *httpcore.Handler, n int) (*blocking, error) {
@@ -50,6 +52,7 @@ func newBlocking(cfg Config, h *httpcore.Handler, n int) (*blocking, error) {
 			s.close()
 			return nil, err
 		}
+		t.index = len(s.threads)
 		s.threads = append(s.threads, t)
 	}
 	return s, nil
@@ -73,6 +76,7 @@ func (s *blocking) close() {
 	for _, t := range s.threads {
 		t.close()
 	}
+	s.outs.close()
 }
 
 // Serve implements Server.
@@ -136,6 +140,7 @@ func (s *blocking) wake() {
 // thread serves one connection after the other, on an OS thread of its own. It is the Loop of the one it serves.
 type thread struct {
 	server *blocking
+	index  int
 	env    httpcore.Env
 	free   freeList
 	date   dateline
@@ -146,6 +151,7 @@ type thread struct {
 	fd     int
 	now    int64
 	timers alarms
+	outs   outset
 	shut   bool // the write side is shut down
 	parting
 	buf []byte
@@ -154,7 +160,7 @@ type thread struct {
 	bell    int // eventfd
 	bellMu  sync.Mutex
 	closed  bool // bell is; guarded by bellMu
-	polled  [2]unix.PollFd
+	polled  []unix.PollFd
 	timeout unix.Timespec
 }
 
@@ -219,8 +225,10 @@ func (t *thread) serve(fd int) {
 	t.look()
 	t.tally.accepted++
 	t.tally.open++
+	t.outs.gone = false
 	t.conn.Open(&t.env, t, t.now)
 	t.conn.Abort(t.converse())
+	t.outs.close()
 	t.timers = nil
 	t.box.take()
 	closeStuck(fd, t.conn.Stuck())
@@ -282,14 +290,16 @@ func (t *thread) turn(want httpcore.Interest) error {
 	if want&httpcore.Write != 0 {
 		events |= unix.POLLOUT
 	}
-	came, rung := t.wait(t.fd, events, t.timers.before(c.Deadline()))
+	came, rung := t.wait(t.fd, events, t.outs.before(t.timers.before(c.Deadline())))
 	t.look()
+	t.serveOutbounds()
 	if rung {
 		for _, fire := range t.box.take() {
 			fire()
 		}
 	}
 	t.timers.ring(t.now)
+	t.outs.ring(t.now)
 	if d := c.Deadline(); d != 0 && t.now >= d {
 		c.Pump(t.now)
 	}
@@ -326,16 +336,22 @@ func nothingUnread(fd int) bool {
 	return n == 0 || errno != 0
 }
 
-// wait polls fd for events, and the bell, until the monotonic time due; 0 waits for ever.
+// beforeOutbounds is how many descriptors a thread polls besides its outbound connections: its client's and the bell.
+const beforeOutbounds = 2
+
+// wait polls fd for events, the bell and the outbound connections, until the monotonic time due; 0 waits for ever.
 func (t *thread) wait(fd int, events int16, due int64) (came int16, rung bool) {
-	t.polled[0] = unix.PollFd{Fd: int32(fd), Events: events}
-	t.polled[1] = unix.PollFd{Fd: int32(t.bell), Events: unix.POLLIN}
+	t.polled = append(t.polled[:0], unix.PollFd{Fd: int32(fd), Events: events}, unix.PollFd{Fd: int32(t.bell), Events: unix.POLLIN})
+	if t.pollOutbounds() {
+		due = t.now // which has passed: only look
+	}
 	var timeout *unix.Timespec
 	if due != 0 {
 		t.timeout = unix.NsecToTimespec(max(0, due-monotonic()))
 		timeout = &t.timeout
 	}
-	if _, err := unix.Ppoll(t.polled[:], timeout, nil); err != nil {
+	if _, err := unix.Ppoll(t.polled, timeout, nil); err != nil {
+		t.polled = t.polled[:beforeOutbounds]
 		return 0, false // EINTR: the caller looks and waits again
 	}
 	if rung = t.polled[1].Revents != 0; rung {

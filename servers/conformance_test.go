@@ -36,8 +36,9 @@ type running struct {
 	core servers.Core
 	servers.Server
 	*service
-	stop func() // ends the context; the result comes on done
-	done chan error
+	relays *relays // of a test of outbound connections
+	stop   func()  // ends the context; the result comes on done
+	done   chan error
 }
 
 // usable skips a test of a core that this machine cannot run.

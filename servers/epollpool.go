@@ -59,14 +59,16 @@ type roamers struct {
 	next   int64 // when the loop will look at the wheel by itself; 0 for never
 	spare  []*roamConn
 	closed bool
+	outs   roamOutbounds
 }
 
 // newRoamers binds the server.
 func newRoamers(cfg Config, h *httpcore.Handler) (*roamers, error) {
-	listener, err := listen(cfg.Addr, cfg.Backlog, false, false)
+	listeners, err := cfg.bind(1)
 	if err != nil {
 		return nil, err
 	}
+	listener := listeners[0]
 	s := &roamers{cfg: cfg, listener: listener}
 	if s.addr, err = localAddr(listener); err == nil {
 		if err = s.poller.open(); err == nil {
@@ -118,6 +120,7 @@ func (s *roamers) Serve(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.outs.close()
 	if s.listener >= 0 {
 		closeNow(s.listener)
 	}
@@ -184,6 +187,10 @@ func (s *roamers) setTimer(e *entry, due int64) {
 // dispatch acts on one event; the generation tells a stale one.
 func (s *roamers) dispatch(e *unix.EpollEvent) {
 	fd := int(e.Fd)
+	if e.Pad < 0 {
+		s.tellOutbound(fd, e.Pad, e.Events)
+		return
+	}
 	switch fd {
 	case s.listener:
 		s.accept()
@@ -250,7 +257,7 @@ func (s *roamers) adopt(fd int) {
 		s.conns = append(s.conns, nil)
 	}
 	s.conns[fd] = c
-	s.gen++
+	s.gen = nextGen(s.gen)
 	s.accepted.Add(1)
 	s.open.Add(1)
 	c.open(fd, s.gen)
@@ -265,6 +272,7 @@ func (s *roamers) drain() bool {
 	switch {
 	case s.listener >= 0:
 		acceptQueued(s.listener, s.adopt)
+		s.poller.unwatch(s.listener) // another process may have it too, and go on
 		closeNow(s.listener)
 		s.listener = -1
 		s.lateAt, s.cutAt = now+int64(min(lastGrace, s.cfg.Grace)), now+int64(s.cfg.Grace)

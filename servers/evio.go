@@ -51,6 +51,7 @@ type evioServer struct {
 	ended   chan error    // what evio.Serve returned
 
 	draining atomic.Bool // set with mu held
+	outs     outsOpen
 
 	mu       sync.Mutex // guards what follows
 	loops    []*evioLoop
@@ -104,6 +105,7 @@ func (s *evioServer) Stats() []WorkerStats {
 // Serve implements Server. evio cannot be told to stop accepting: while connections drain, new ones are closed at once.
 func (s *evioServer) Serve(ctx context.Context) error {
 	close(s.begin)
+	defer s.outs.close()
 	select {
 	case err := <-s.ended:
 		return s.died(err)

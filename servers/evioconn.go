@@ -14,6 +14,7 @@ import (
 // evioLoop is what the connections of one of evio's loops share. Only that loop's goroutine touches it.
 type evioLoop struct {
 	id    uintptr // of evio's own loop
+	index int
 	env   httpcore.Env
 	free  freeList
 	date  dateline
@@ -22,6 +23,7 @@ type evioLoop struct {
 
 	segments []httpcore.Segment
 	out      []byte // what a turn returns; evio copies it
+	in       []byte // for reads of outbound connections
 }
 
 func (l *evioLoop) look() {
@@ -35,7 +37,7 @@ func (s *evioServer) loopOf(ev evio.Conn) *evioLoop {
 	if i := slices.IndexFunc(s.loops, func(l *evioLoop) bool { return l.id == id }); i >= 0 {
 		return s.loops[i]
 	}
-	l := &evioLoop{id: id}
+	l := &evioLoop{id: id, index: len(s.loops)}
 	l.env = httpcore.Env{Handler: s.handler, Buffers: &l.free}
 	s.loops = append(s.loops, l)
 	return l
@@ -60,6 +62,7 @@ type evioConn struct {
 	ev      evio.Conn
 	behind  []byte // received, and no Room for it yet
 	box     inbox
+	outs    outset
 	timer   *time.Timer // of the deadline
 	armed   int64       // what timer is set to; 0 if it is not
 	retry   bool        // a wake is on its way, to send more
@@ -80,6 +83,7 @@ func (c *evioConn) turn(in []byte) ([]byte, evio.Action) {
 	for _, fire := range c.box.take() {
 		fire()
 	}
+	c.serveOutbounds()
 	if d := c.Deadline(); d != 0 && l.now >= d {
 		c.Pump(l.now)
 	}
@@ -207,7 +211,7 @@ func (c *evioConn) again() {
 
 // arm sets the timer of the deadline, if it is earlier than what is set: a later one is seen when the timer fires.
 func (c *evioConn) arm() {
-	due := c.Deadline()
+	due := c.outs.before(c.Deadline())
 	if c.armed != 0 && c.armed <= c.loop.now {
 		c.armed = 0 // it has fired, or is about to
 	}
@@ -244,6 +248,7 @@ func (c *evioConn) end(err error) {
 		c.timer.Stop()
 	}
 	c.Abort(err)
+	c.outs.close()
 	c.behind = nil
 	c.loop.tally.open--
 	c.loop.tally.publish(&c.loop.env.Count)

@@ -34,6 +34,7 @@ type goroutines struct {
 	draining atomic.Bool
 	lastAt   atomic.Int64 // while draining: the end of lastGrace
 	cut      atomic.Bool
+	outs     outsOpen
 
 	accepted, requests, errors atomic.Uint64
 
@@ -46,7 +47,13 @@ func newGoroutines(cfg Config, h *httpcore.Handler) (*goroutines, error) {
 	// Without KeepAlive: -1, Go makes four system calls for each accepted connection.
 	lc := net.ListenConfig{KeepAlive: -1, Control: boundUnsent}
 	lc.SetMultipathTCP(false) // a multipath listener keeps TCP options to itself, and the other cores have none
-	ln, err := lc.Listen(context.Background(), "tcp", cfg.Addr.String())
+	var ln net.Listener
+	var err error
+	if len(cfg.Listeners) > 0 {
+		ln, err = cfg.listenInherited()
+	} else {
+		ln, err = lc.Listen(context.Background(), "tcp", cfg.Addr.String())
+	}
 	if err != nil {
 		errno, _ := errors.AsType[syscall.Errno](err)
 		return nil, fmt.Errorf("%w%s", err, listenAdvice(errno))
@@ -127,6 +134,7 @@ func (s *goroutines) Serve(ctx context.Context) error {
 	})
 	defer grace.Stop()
 	s.over.Wait()
+	s.outs.close()
 	return err
 }
 
@@ -184,7 +192,7 @@ func (s *goroutines) start(nc *net.TCPConn) {
 	}
 	t.raw = raw
 	t.tryRead, t.tryWrite, t.tryGone = t.readable, t.writable, t.leaves
-	s.accepted.Add(1)
+	t.index = int(s.accepted.Add(1) % uint64(s.cfg.Workers))
 	s.mu.Lock()
 	s.open[t] = struct{}{}
 	s.mu.Unlock()
@@ -228,6 +236,8 @@ type talk struct {
 	now    int64
 	timers alarms
 	box    inbox
+	outs   outset
+	index  int // of the shard
 
 	// The waits' callbacks, made once; what tryRead may take, and what it got.
 	tryRead, tryWrite, tryGone func(fd uintptr) bool
@@ -287,6 +297,7 @@ func (t *talk) run() {
 	t.sit()
 	t.conn.Open(&t.desk.env, t, t.now)
 	t.conn.Abort(t.converse())
+	t.outs.close()
 	t.rise()
 	if t.conn.Stuck() {
 		t.nc.SetLinger(0) // as closeStuck does
@@ -354,7 +365,7 @@ const (
 // wait gives the desk back and blocks until what it is for has come, a timer or the connection's deadline is due, or
 // somebody calls; then it acts on that.
 func (t *talk) wait(what purpose) error {
-	t.arm(t.timers.before(t.conn.Deadline()))
+	t.arm(t.outs.before(t.timers.before(t.conn.Deadline())))
 	t.room = min(receiveSize, t.conn.Room())
 	t.rise()
 	err := os.ErrDeadlineExceeded
@@ -377,8 +388,10 @@ func (t *talk) wait(what purpose) error {
 		for _, fire := range t.box.take() {
 			fire()
 		}
+		t.serveOutbounds()
 	}
 	t.timers.ring(t.now)
+	t.outs.ring(t.now)
 	if d := t.conn.Deadline(); d != 0 && t.now >= d {
 		t.conn.Pump(t.now)
 	}

@@ -49,6 +49,7 @@ type loop struct {
 	ready []*loopConn // to be served in this turn or the next
 	turn  []*loopConn // those being served
 	woken bool
+	outs  loopOutbounds
 
 	resume   loopTimer // ends a pause in accepting
 	draining bool
@@ -74,6 +75,7 @@ type protocol interface {
 func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*loop, error) {
 	l := &loop{listener: listener, grace: cfg.Grace, speak: speak}
 	l.hands = newHands(&l.poller)
+	l.outs.home, l.outs.wheel, l.outs.in = l, &l.wheel, l.hands.in
 	if err := l.poller.open(); err != nil {
 		unix.Close(listener)
 		return nil, err
@@ -101,6 +103,9 @@ func (l *loop) run() error {
 			return err
 		}
 		l.dates.refresh(&l.env, l.poller.now)
+		if l.outs.open > 0 {
+			l.outs.take(events)
+		}
 		for i := range events {
 			l.dispatch(&events[i])
 		}
@@ -109,6 +114,7 @@ func (l *loop) run() error {
 			l.postbox.run()
 		}
 		l.wheel.advance(l.poller.now)
+		l.outs.serveReady()
 		l.serveReady()
 		l.tally.publish(&l.env.Count)
 		l.stopped = l.draining && l.tally.open == 0
@@ -118,7 +124,7 @@ func (l *loop) run() error {
 
 // until returns when the next turn must begin: at once if a connection is ready, else with the next timer.
 func (l *loop) until() int64 {
-	if len(l.ready) > 0 {
+	if len(l.ready) > 0 || len(l.outs.ready) > 0 {
 		return l.poller.now
 	}
 	return l.wheel.next()
@@ -185,6 +191,9 @@ func (l *loop) queue(c *loopConn) {
 
 // crowded implements member.
 func (l *loop) crowded() { l.poller.brief = true }
+
+// listening implements member.
+func (l *loop) listening() int { return l.listener }
 
 // stats implements member.
 func (l *loop) stats() WorkerStats { return l.tally.snapshot() }

@@ -32,7 +32,7 @@ func (l *loop) adopt(fd int) {
 		c.Owner = c
 		c.timer.owner = c
 	}
-	l.gen++
+	l.gen = nextGen(l.gen)
 	c.begin(fd, l.gen)
 	if l.poller.watch(fd, c.gen, watchRead) != nil { // no kernel memory
 		closeNow(fd)
@@ -73,6 +73,7 @@ func (l *loop) stop() {
 	}
 	l.draining = true
 	acceptQueued(l.listener, l.adopt)
+	l.poller.unwatch(l.listener) // another process may have it too, and go on
 	unix.Close(l.listener)
 	l.listener = -1
 	for _, c := range l.conns {
@@ -106,6 +107,7 @@ func (l *loop) cut() {
 func (l *loop) close() {
 	l.postbox.close()
 	l.cut()
+	l.outs.close()
 	if l.listener >= 0 {
 		unix.Close(l.listener)
 	}

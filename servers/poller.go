@@ -87,6 +87,9 @@ func (p *poller) rewatch(fd int, gen int32, events uint32) {
 	}
 }
 
+// unwatch ends the reports of fd. Closing it does so only where nobody else has the same socket.
+func (p *poller) unwatch(fd int) { p.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
+
 func (p *poller) control(op, fd int, gen int32, events uint32) unix.Errno {
 	e := unix.EpollEvent{Events: events, Fd: int32(fd), Pad: gen}
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)

@@ -43,29 +43,28 @@ type member interface {
 	// crowded says, before run, that there are no more Ps than loops: others need the one that the loop waits with.
 	crowded()
 	stats() WorkerStats
+	// listening is the listener's descriptor, -1 once it is closed.
+	listening() int
 }
 
+// opener makes a loop on a non-blocking listener, which the loop owns from then on, also where making it fails.
+type opener func(listener int, shard httpcore.Shard) (member, error)
+
 // epollLoop returns what makes a loop of its own on a listener, each with its own protocol.
-func epollLoop(cfg Config, h *httpcore.Handler, speak func() protocol) func(listener int) (member, error) {
-	return func(listener int) (member, error) {
+func epollLoop(cfg Config, h *httpcore.Handler, speak func() protocol) opener {
+	return func(listener int, shard httpcore.Shard) (member, error) {
 		l, err := newLoop(listener, cfg, h, speak())
 		if err != nil {
 			return nil, err
 		}
+		l.outs.shard = shard
 		return l, nil
 	}
 }
 
-// newLoops binds n loops to cfg.Addr. A loop owns its listener from when it is made, also where making it fails.
-func newLoops(cfg Config, n int, open func(listener int) (member, error)) (*loops, error) {
-	var listeners []int
-	var err error
-	if n == 1 {
-		listeners = make([]int, 1)
-		listeners[0], err = listen(cfg.Addr, cfg.Backlog, false, false)
-	} else {
-		listeners, err = listenShared(cfg.Addr, cfg.Backlog, n)
-	}
+// newLoops binds n loops to cfg.Addr.
+func newLoops(cfg Config, n int, open opener) (*loops, error) {
+	listeners, err := cfg.bind(n)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +72,7 @@ func newLoops(cfg Config, n int, open func(listener int) (member, error)) (*loop
 	if s.addr, err = localAddr(listeners[0]); err == nil {
 		for len(listeners) > 0 && err == nil {
 			var l member
-			if l, err = open(listeners[0]); err == nil {
+			if l, err = open(listeners[0], httpcore.Shard{Index: len(s.loops), Of: n}); err == nil {
 				s.loops = append(s.loops, l)
 			}
 			listeners = listeners[1:]

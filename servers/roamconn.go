@@ -21,12 +21,16 @@ type roamConn struct {
 	due    int64       // what the owner believes that timer is set to; 0 for not set
 	timer  entry       // guarded by s.mu
 	life   int32       // as gen, of the loop
+	outs   []*roamOutbound
+	left   *outbound // of outs, the one parked last, see outbound.turn
+	gone   bool      // no more are opened
 
 	mu       sync.Mutex // guards the letterbox: what follows
 	news     news
 	events   uint32 // of epoll
 	accepted int32  // the descriptor, with newsOpen
 	posted   []func()
+	told     []outNews
 	busy     bool // in the queue or in a worker's hands
 	closed   bool // there is no socket, nor one to open
 
@@ -140,7 +144,8 @@ type roamWorker struct {
 	buffers freeList
 	hands   hands
 	tally   tally
-	posted  []func() // spare, to exchange with a letterbox
+	posted  []func()  // spare, to exchange with a letterbox
+	told    []outNews // so too
 }
 
 func newRoamWorker(s *roamers, h *httpcore.Handler) *roamWorker {
@@ -177,16 +182,22 @@ func (w *roamWorker) serve(c *roamConn) {
 	if len(posted) > 0 {
 		c.posted, w.posted = w.posted[:0], nil
 	}
+	told := c.told
+	if len(told) > 0 {
+		c.told, w.told = w.told[:0], nil
+	}
 	c.mu.Unlock()
 	c.w = w
 	if n&newsOpen != 0 {
 		c.begin(int(fd), c.life)
+		c.gone = false
 		c.Open(&w.env, c, w.now)
 		c.due = 0
 	} else if c.fd >= 0 {
 		c.Move(&w.env)
 	}
 	w.call(posted)
+	w.serveOutbounds(c, told)
 	again := false
 	if c.fd >= 0 {
 		how, err := w.turn(c, n, events)
@@ -201,7 +212,7 @@ func (w *roamWorker) serve(c *roamConn) {
 	if again {
 		c.news |= newsAgain
 	}
-	c.busy = c.news != 0 || c.events != 0 || len(c.posted) > 0
+	c.busy = c.news != 0 || c.events != 0 || len(c.posted) > 0 || len(c.told) > 0
 	more := c.busy
 	c.mu.Unlock()
 	if more {
@@ -260,6 +271,7 @@ func (w *roamWorker) turn(c *roamConn, n news, events uint32) (outcome, error) {
 func (w *roamWorker) close(c *roamConn, err error) {
 	s := w.s
 	c.Abort(err)
+	c.closeOutbounds()
 	c.mu.Lock()
 	c.closed, c.news, c.events = true, 0, 0
 	c.mu.Unlock()

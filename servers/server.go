@@ -15,6 +15,10 @@ type Config struct {
 	Threads int            // threads of pool, each serving one connection from start to finish
 	Grace   time.Duration  // after the context ends, for requests in flight; then connections are cut
 	Backlog int            // accepted by the kernel and not yet by us, listen(2)
+
+	// Listeners are descriptors that listen already, of a server of the same core and Workers in another process, see Handing.
+	// The server takes them over instead of opening its own on Addr.
+	Listeners []int
 }
 
 // Filled returns c with each zero field replaced by its default.

@@ -70,6 +70,7 @@ func (s *service) routes(file string) []httpcore.Route {
 		{Method: "GET", Pattern: "/tail/*path", Serve: func(x *httpcore.Exchange) { text(x, x.Param("path")) }},
 		{Method: "GET", Pattern: "/query", Serve: func(x *httpcore.Exchange) { text(x, x.Query()) }},
 		{Method: "GET", Pattern: "/host", Serve: func(x *httpcore.Exchange) { text(x, x.Host()) }},
+		{Method: "GET", Pattern: "/peer", Serve: func(x *httpcore.Exchange) { text(x, []byte(x.Peer().String())) }},
 		{Method: "GET", Pattern: "/fields", Serve: fields},
 		{Method: "GET", Pattern: "/status/:code", Serve: status},
 		{Method: "GET", Pattern: "/close", Serve: func(x *httpcore.Exchange) {

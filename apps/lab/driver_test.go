@@ -15,6 +15,7 @@ import (
 
 // driver is a core in memory: it drives one Conn with what a test says, and keeps what the Conn sends.
 type driver struct {
+	httpcore.NoDialer
 	t        testing.TB
 	conn     httpcore.Conn
 	env      httpcore.Env

@@ -36,6 +36,7 @@ func newDriver(t testing.TB, c Config) *driver {
 
 // conn is one connection, and the Loop and Buffers of it.
 type conn struct {
+	httpcore.NoDialer
 	d    *driver
 	conn httpcore.Conn
 	env  httpcore.Env

@@ -16,6 +16,7 @@ import (
 
 // driver is a core in memory, whose client takes as much of what is sent as the test says.
 type driver struct {
+	httpcore.NoDialer
 	t    testing.TB
 	conn httpcore.Conn
 	env  httpcore.Env

@@ -35,6 +35,7 @@ func TestNewBallast(t *testing.T) {
 
 // lane is a core in memory, of one connection that is answered at once.
 type lane struct {
+	httpcore.NoDialer
 	conn     httpcore.Conn
 	env      httpcore.Env
 	segments []httpcore.Segment

@@ -14,6 +14,7 @@ import (
 
 	"corelab/apps"
 	"corelab/httpcore"
+	"corelab/servers"
 )
 
 // Exit codes, beside 0.
@@ -56,7 +57,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // serve runs the server of o until a signal has ended it.
 func serve(o *options, stdout, stderr io.Writer) error {
+	heir, err := inherit()
+	if err != nil {
+		return err
+	}
+	o.servers.Listeners = heir.listeners
 	config := apps.Config{Planted: o.planted}
+	var op *operated
+	if o.app.Name == gatewayApp {
+		if op, err = openGateway(o, heir.admin, stderr); err != nil {
+			return err
+		}
+		config.Gateway = op.gateway
+	}
 	if o.static != "" {
 		root, err := os.OpenRoot(o.static)
 		if err != nil {
@@ -86,20 +99,34 @@ func serve(o *options, stdout, stderr io.Writer) error {
 	if o.stats != nil {
 		go serveStats(o.stats, server, load, stderr)
 	}
-	ctx := drainOnSignal(stderr)
+	ctx, stop := drainOnSignal(stderr)
+	var admin servers.Server
+	if op != nil {
+		admin = op.admin
+		context.AfterFunc(ctx, op.gateway.Drain)
+		op.run(ctx)
+	}
+	restartOnSignal(o, server, admin, stop, stderr)
 	// The line comes last: whoever waits for it may connect, ask for figures and send signals.
 	if _, err := fmt.Fprintf(stdout, "coreserver: %s listening on http://%s workers=%d app=%s pid=%d\n",
 		o.core.Name, server.Addr(), o.servers.Workers, o.app.Name, os.Getpid()); err != nil {
-		return fmt.Errorf("print the listening line: %w", err)
+		if heir.ready == nil { // an heir has the output of the first process, whose reader may have gone
+			return fmt.Errorf("print the listening line: %w", err)
+		}
 	}
-	if err := server.Serve(ctx); err != nil {
+	heir.serving()
+	err = server.Serve(ctx)
+	if op != nil {
+		op.gateway.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("serve with %s: %w", o.core.Name, err)
 	}
 	return nil
 }
 
 // drainOnSignal returns a context that the first SIGTERM or SIGINT ends. The second one ends the process.
-func drainOnSignal(stderr io.Writer) context.Context {
+func drainOnSignal(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -110,7 +137,7 @@ func drainOnSignal(stderr io.Writer) context.Context {
 		fmt.Fprintln(stderr, "coreserver: cut by a second signal")
 		os.Exit(exitFailed)
 	}()
-	return ctx
+	return ctx, cancel
 }
 
 // version says which build this is.

@@ -29,6 +29,7 @@ type options struct {
 	servers servers.Config
 	limits  httpcore.Limits
 	static  string
+	config  string // of the gateway
 	planted planted.Config
 	ballast time.Duration  // CPU time for each request; 0 for none
 	procs   int            // GOMAXPROCS
@@ -56,6 +57,7 @@ func flags(o *options, t *texts) *flag.FlagSet {
 	set.IntVar(&o.servers.Backlog, "backlog", 4096, "`connections` that the kernel has accepted and the core has not")
 	set.IntVar(&o.procs, "procs", 0, "GOMAXPROCS, as a `number`; 0 takes what the core wants: one for each worker, or more")
 	set.StringVar(&o.static, "static", "", "`directory` under /static/; without it there are no files")
+	set.StringVar(&o.config, "config", "", "`file` with the configuration of --app gateway; it is read again when it changes, and at SIGHUP")
 	set.StringVar(&t.pprof, "pprof", "", "`address` to serve profiles on, such as 127.0.0.1:6060")
 	set.IntVar(&t.statsFD, "stats-fd", 0, "`descriptor`, inherited, that is asked for figures line by line; 0: none")
 	set.DurationVar(&o.ballast, "ballast", 0, "CPU `time` burnt for each request on top of what it takes, such as 200ns: a spin of 2 µs or more on every so many requests")
@@ -110,6 +112,9 @@ func parse(args []string) (*options, error) {
 	}
 	if o.list || o.version {
 		return &o, nil
+	}
+	if err := o.checkGateway(); err != nil {
+		return nil, err
 	}
 	if o.procs == 0 {
 		if o.procs = o.servers.Workers; o.core.Procs != nil {

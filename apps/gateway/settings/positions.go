@@ -1,0 +1,97 @@
+package settings
+
+import (
+	"strconv"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// positionsOf returns where each key of a valid document stands, those of inline tables included.
+func positionsOf(src []byte) map[string]position {
+	s := scan{found: map[string]position{}, arrays: map[string]int{}}
+	s.parser.Reset(src)
+	table := ""
+	for s.parser.NextExpression() {
+		e := s.parser.Expression()
+		switch e.Kind {
+		case unstable.Table:
+			table, _ = s.key("", e.Key())
+		case unstable.ArrayTable:
+			_, at := s.key("", e.Key())
+			table = join(s.last, strconv.Itoa(s.arrays[s.last]))
+			s.arrays[s.last]++
+			s.found[table] = at
+		case unstable.KeyValue:
+			s.value(table, e)
+		}
+	}
+	return s.found
+}
+
+// scan is a walk through a document.
+type scan struct {
+	parser unstable.Parser
+	found  map[string]position
+	arrays map[string]int // elements of each array of tables so far
+	last   string         // of key: the name without a number behind it
+}
+
+// key returns the name of a dotted key below a table, and notes where it stands. A part that is an array of tables means
+// its last element.
+func (s *scan) key(table string, it unstable.Iterator) (string, position) {
+	name := table
+	var at position
+	for first := true; it.Next(); first = false {
+		n := it.Node()
+		if first {
+			start := s.parser.Shape(n.Raw).Start
+			at = position{start.Line, start.Column}
+		}
+		name = join(name, string(n.Data))
+		s.last = name
+		if _, ok := s.found[name]; !ok {
+			s.found[name] = at
+		}
+		if count := s.arrays[name]; count > 0 {
+			name = join(name, strconv.Itoa(count-1))
+		}
+	}
+	return name, at
+}
+
+// value notes a key and what it holds.
+func (s *scan) value(table string, e *unstable.Node) {
+	name, at := s.key(table, e.Key())
+	s.hold(name, at, e.Value())
+}
+
+func (s *scan) hold(name string, at position, v *unstable.Node) {
+	switch v.Kind {
+	case unstable.InlineTable:
+		for it := v.Children(); it.Next(); {
+			s.value(name, it.Node())
+		}
+	case unstable.Array:
+		i := 0
+		for it := v.Children(); it.Next(); i++ {
+			if it.Node().Kind == unstable.Comment {
+				i--
+				continue
+			}
+			element := join(name, strconv.Itoa(i))
+			if r := it.Node().Raw; r.Length > 0 {
+				start := s.parser.Shape(r).Start
+				at = position{start.Line, start.Column}
+			}
+			s.found[element] = at
+			s.hold(element, at, it.Node())
+		}
+	}
+}
+
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
