@@ -75,7 +75,7 @@ type protocol interface {
 func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*loop, error) {
 	l := &loop{listener: listener, grace: cfg.Grace, speak: speak}
 	l.hands = newHands(&l.poller)
-	l.outs.l = l
+	l.outs.home, l.outs.wheel, l.outs.in = l, &l.wheel, l.hands.in
 	if err := l.poller.open(); err != nil {
 		unix.Close(listener)
 		return nil, err
@@ -189,14 +189,11 @@ func (l *loop) queue(c *loopConn) {
 	}
 }
 
-// number implements member.
-func (l *loop) number(index, of int) { l.outs.shard = httpcore.Shard{Index: index, Of: of} }
+// crowded implements member.
+func (l *loop) crowded() { l.poller.brief = true }
 
 // listening implements member.
 func (l *loop) listening() int { return l.listener }
-
-// crowded implements member.
-func (l *loop) crowded() { l.poller.brief = true }
 
 // stats implements member.
 func (l *loop) stats() WorkerStats { return l.tally.snapshot() }

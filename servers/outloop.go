@@ -9,10 +9,12 @@ import (
 	"corelab/httpcore"
 )
 
-// loopOutbounds are the connections that the handlers of a loop opened. They are watched by the loop's own poller, under
+// loopOutbounds are the connections that the handlers of a loop opened. They are watched by the loop itself, under
 // generations below 0, which no client's connection has.
 type loopOutbounds struct {
-	l     *loop
+	home  outHome
+	wheel *wheel
+	in    []byte          // memory for a read, which the loop may use as well
 	all   []*loopOutbound // by descriptor
 	gen   int32           // of the one opened last
 	open  int
@@ -21,6 +23,14 @@ type loopOutbounds struct {
 	turn  []*loopOutbound // those being served
 	shard httpcore.Shard
 	left  *outbound // for turn: never set, since what is parked stays the loop's
+}
+
+// outHome is the loop that watches outbound connections.
+type outHome interface {
+	// watchOut has the edges of fd's readiness told to note, with gen.
+	watchOut(fd int, gen int32) error
+	// closeOut ends that, and closes fd; stuck throws away what it holds unsent.
+	closeOut(fd int, gen int32, stuck bool)
 }
 
 // loopOutbound is one of them.
@@ -34,7 +44,11 @@ type loopOutbound struct {
 
 // Dial implements httpcore.Dialer.
 func (l *loop) Dial(addr netip.AddrPort, h httpcore.OutboundHandler) (httpcore.Outbound, error) {
-	s := &l.outs
+	return l.outs.dial(addr, h)
+}
+
+// dial implements httpcore.Dialer for the loop.
+func (s *loopOutbounds) dial(addr netip.AddrPort, h httpcore.OutboundHandler) (httpcore.Outbound, error) {
 	if s.over {
 		return nil, httpcore.ErrLoopGone
 	}
@@ -48,7 +62,7 @@ func (l *loop) Dial(addr netip.AddrPort, h httpcore.OutboundHandler) (httpcore.O
 	o := &loopOutbound{s: s, gen: s.gen}
 	o.outbound = outbound{h: h, core: o, fd: int32(fd)}
 	o.timer.owner = o
-	if err := l.poller.watch(fd, o.gen, watchOutbound); err != nil {
+	if err := s.home.watchOut(fd, o.gen); err != nil {
 		closeNow(fd)
 		return nil, err
 	}
@@ -60,10 +74,22 @@ func (l *loop) Dial(addr netip.AddrPort, h httpcore.OutboundHandler) (httpcore.O
 	return o, nil
 }
 
-// Adopt implements httpcore.Dialer. What came while o was parked has closed it: but for what came since the last wait.
+// watchOut implements outHome.
+func (l *loop) watchOut(fd int, gen int32) error { return l.poller.watch(fd, gen, watchOutbound) }
+
+// closeOut implements outHome. What is closed is watched no more.
+func (l *loop) closeOut(fd int, _ int32, stuck bool) { closeStuck(fd, stuck) }
+
+// Adopt implements httpcore.Dialer.
 func (l *loop) Adopt(o httpcore.Outbound, h httpcore.OutboundHandler) error {
+	return l.outs.adopt(o, h)
+}
+
+// adopt implements httpcore.Dialer for the loop. What came while o was parked has closed it: but for what came since the
+// last wait.
+func (s *loopOutbounds) adopt(o httpcore.Outbound, h httpcore.OutboundHandler) error {
 	mine, ok := o.(*loopOutbound)
-	if !ok || mine.s != &l.outs {
+	if !ok || mine.s != s {
 		panic("servers: Adopt of an Outbound of another loop")
 	}
 	return mine.adopt(h)
@@ -76,18 +102,25 @@ func (l *loop) Shard() httpcore.Shard { return l.outs.shard }
 // closed while it was idle is not given to a request that came with the news, and one that an answer makes free is.
 func (s *loopOutbounds) take(events []unix.EpollEvent) {
 	for i := range events {
-		e := &events[i]
-		if e.Pad >= 0 {
-			continue
-		}
-		fd := int(e.Fd)
-		if fd >= len(s.all) || s.all[fd] == nil || s.all[fd].gen != e.Pad {
-			continue // stale: it was closed in this turn
-		}
-		if o := s.all[fd]; o.note(e.Events) && !o.queued {
-			s.serve(o)
+		if e := &events[i]; e.Pad < 0 {
+			s.note(int(e.Fd), e.Pad, e.Events)
 		}
 	}
+}
+
+// note serves the connection that an event is about.
+func (s *loopOutbounds) note(fd int, gen int32, events uint32) {
+	if o := s.lookup(fd, gen); o != nil && o.note(events) && !o.queued {
+		s.serve(o)
+	}
+}
+
+// lookup returns the connection that an event is about, or nil if it was closed in this turn.
+func (s *loopOutbounds) lookup(fd int, gen int32) *loopOutbound {
+	if fd >= len(s.all) || s.all[fd] == nil || s.all[fd].gen != gen {
+		return nil
+	}
+	return s.all[fd]
 }
 
 // serveReady gives each that is ready without an event its turn.
@@ -103,7 +136,7 @@ func (s *loopOutbounds) serveReady() {
 }
 
 func (s *loopOutbounds) serve(o *loopOutbound) {
-	if o.outbound.turn(s.l.hands.in, &s.left) {
+	if o.outbound.turn(s.in, &s.left) {
 		o.queue()
 	}
 }
@@ -132,7 +165,7 @@ func (o *loopOutbound) full() {}
 // arm implements outCore. A later deadline is seen when the earlier one fires.
 func (o *loopOutbound) arm() {
 	if o.timer.in == nil || o.due < o.timer.due {
-		o.s.l.wheel.set(&o.timer, o.due)
+		o.s.wheel.set(&o.timer, o.due)
 	}
 }
 
@@ -141,7 +174,7 @@ func (o *loopOutbound) expired(now int64) {
 	switch {
 	case o.due == 0:
 	case o.due > now:
-		o.s.l.wheel.set(&o.timer, o.due)
+		o.s.wheel.set(&o.timer, o.due)
 	default:
 		o.expire(now)
 	}
@@ -156,10 +189,10 @@ func (o *loopOutbound) parked() {
 
 // closed implements outCore.
 func (o *loopOutbound) closed(stuck bool) {
-	o.s.l.wheel.stop(&o.timer)
+	o.s.wheel.stop(&o.timer)
 	o.s.all[o.fd] = nil
 	o.s.open--
-	closeStuck(int(o.fd), stuck)
+	o.s.home.closeOut(int(o.fd), o.gen, stuck)
 	o.fd = -1
 }
 

@@ -34,10 +34,6 @@ type loops struct {
 // member is one of the loops of a server.
 type member interface {
 	Post(fire func())
-	// number says, before run, which of how many loops this is.
-	number(index, of int)
-	// listening returns the listener's descriptor.
-	listening() int
 	// run serves until stop was posted and all has drained. It is called once, and gives back all that the loop has.
 	run() error
 	// stop begins the drain. It is posted.
@@ -47,21 +43,27 @@ type member interface {
 	// crowded says, before run, that there are no more Ps than loops: others need the one that the loop waits with.
 	crowded()
 	stats() WorkerStats
+	// listening is the listener's descriptor, -1 once it is closed.
+	listening() int
 }
 
+// opener makes a loop on a non-blocking listener, which the loop owns from then on, also where making it fails.
+type opener func(listener int, shard httpcore.Shard) (member, error)
+
 // epollLoop returns what makes a loop of its own on a listener, each with its own protocol.
-func epollLoop(cfg Config, h *httpcore.Handler, speak func() protocol) func(listener int) (member, error) {
-	return func(listener int) (member, error) {
+func epollLoop(cfg Config, h *httpcore.Handler, speak func() protocol) opener {
+	return func(listener int, shard httpcore.Shard) (member, error) {
 		l, err := newLoop(listener, cfg, h, speak())
 		if err != nil {
 			return nil, err
 		}
+		l.outs.shard = shard
 		return l, nil
 	}
 }
 
-// newLoops binds n loops to cfg.Addr. A loop owns its listener from when it is made, also where making it fails.
-func newLoops(cfg Config, n int, open func(listener int) (member, error)) (*loops, error) {
+// newLoops binds n loops to cfg.Addr.
+func newLoops(cfg Config, n int, open opener) (*loops, error) {
 	listeners, err := cfg.bind(n)
 	if err != nil {
 		return nil, err
@@ -70,8 +72,7 @@ func newLoops(cfg Config, n int, open func(listener int) (member, error)) (*loop
 	if s.addr, err = localAddr(listeners[0]); err == nil {
 		for len(listeners) > 0 && err == nil {
 			var l member
-			if l, err = open(listeners[0]); err == nil {
-				l.number(len(s.loops), n)
+			if l, err = open(listeners[0], httpcore.Shard{Index: len(s.loops), Of: n}); err == nil {
 				s.loops = append(s.loops, l)
 			}
 			listeners = listeners[1:]

@@ -318,7 +318,7 @@ func closeStuck(fd int, stuck bool) {
 	closeNow(fd)
 }
 
-// resetOnClose has a socket's close reset the connection.
+// resetOnClose has a later close reset the connection.
 func resetOnClose(fd int) {
 	at := unix.Linger{Onoff: 1}
 	unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&at)), unsafe.Sizeof(at), 0)

@@ -27,11 +27,12 @@ var uringDefault = uringSizes{requests: 256, events: 4096, buffers: 256, buffer:
 
 // newUrings binds a loop for each worker.
 func newUrings(cfg Config, h *httpcore.Handler, sizes uringSizes) (Server, error) {
-	s, err := newLoops(cfg, cfg.Workers, func(listener int) (member, error) {
+	s, err := newLoops(cfg, cfg.Workers, func(listener int, shard httpcore.Shard) (member, error) {
 		l, err := newUringLoop(listener, cfg, h, sizes)
 		if err != nil {
 			return nil, err
 		}
+		l.outs.shard = shard
 		return l, nil
 	})
 	if err != nil {

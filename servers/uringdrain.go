@@ -134,6 +134,7 @@ func (l *uringLoop) close() {
 	if l.ring.enterBit != 0 {
 		l.draining = true
 		l.cut()
+		l.outs.close()
 		q := l.ring.request(uringOpCancel, -1, uringKey(uringDone, 0, 0))
 		q.opFlags, q.flags = uringCancelAll|uringCancelAny, uringSkipSuccess
 		l.empty()

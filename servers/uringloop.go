@@ -30,9 +30,6 @@ import (
 // full, a poll stays in the ring instead. Files are sent between the turns, by sendfile: the ring's splice would take two
 // requests, a pipe for each connection and a thread of the kernel.
 type uringLoop struct {
-	httpcore.NoDialer
-	shard httpcore.Shard
-
 	ring     *uring
 	wakefd   int
 	postbox  postbox
@@ -58,6 +55,7 @@ type uringLoop struct {
 	sent    []*uringConn // whose sends were handed over
 	drafts  drafts
 	woken   bool
+	outs    loopOutbounds
 
 	within    int  // requests that stay in the ring: their last events are to come
 	accepting bool // one of them accepts
@@ -77,7 +75,8 @@ const (
 	uringHangup
 	uringAccepted
 	uringWoken
-	uringDone // a cancel or a close that failed: there was nothing to do
+	uringOutbound // of the descriptor, with the generation of an outbound connection
+	uringDone     // a cancel or a close that failed: there was nothing to do
 )
 
 // uringMostFiles is above the highest descriptor that userData has room for.
@@ -105,6 +104,7 @@ func newUringLoop(listener int, cfg Config, h *httpcore.Handler, sizes uringSize
 	l.postbox.wake = func() { wakeEvent(wakefd) }
 	l.env.Handler, l.env.Buffers = h, &l.buffers
 	l.wheel.start(l.now)
+	l.outs.home, l.outs.wheel = l, &l.wheel
 	l.resume = loopTimer{wheel: &l.wheel, fire: func(int64) { l.resumeAccept() }}
 	l.resume.entry.owner = &l.resume
 	return l, nil
@@ -132,6 +132,7 @@ func (l *uringLoop) run() error {
 			l.postbox.run()
 		}
 		l.wheel.advance(l.now)
+		l.outs.serveReady()
 		l.serveReady()
 		l.tally.publish(&l.env.Count)
 		l.stopped = l.draining && l.listener < 0 && l.tally.open == 0
@@ -141,7 +142,7 @@ func (l *uringLoop) run() error {
 
 // until returns when the next turn must begin: at once if a connection is ready, else with the next timer.
 func (l *uringLoop) until() int64 {
-	if len(l.ready) > 0 {
+	if len(l.ready) > 0 || len(l.outs.ready) > 0 {
 		return l.now
 	}
 	return l.wheel.next()
@@ -184,10 +185,14 @@ func (l *uringLoop) wait(until int64) error {
 	return nil
 }
 
-// take acts on what has happened. Sends come first: until it is known what they took, their connections take nothing.
+// take acts on what has happened. Sends come first: until it is known what they took, their connections take nothing. Then
+// come outbound connections, see loopOutbounds.take.
 func (l *uringLoop) take() {
 	from, to := l.ring.ready()
 	l.finishSends(from, to)
+	if l.outs.open > 0 {
+		l.takeOut(from, to)
+	}
 	for i := from; i != to; i++ {
 		l.dispatch(*l.ring.event(i))
 	}
@@ -198,7 +203,7 @@ func (l *uringLoop) take() {
 // another's by now. The generation tells.
 func (l *uringLoop) dispatch(e uringCQE) {
 	what := e.userData >> 56
-	if e.flags&uringMore == 0 && what != uringSent && what != uringDone {
+	if e.flags&uringMore == 0 && what != uringSent && what != uringDone { // the others stay in the ring
 		l.within--
 	}
 	switch what {
@@ -263,6 +268,9 @@ func (l *uringLoop) watchWake() {
 	l.within++
 }
 
+// listening implements member.
+func (l *uringLoop) listening() int { return l.listener }
+
 // crowded implements member.
 func (l *uringLoop) crowded() { l.brief = true }
 
@@ -285,12 +293,3 @@ func (l *uringLoop) After(d time.Duration, fire func(now int64)) httpcore.Timer 
 	l.wheel.set(&t.entry, l.now+int64(d))
 	return t
 }
-
-// number implements member.
-func (l *uringLoop) number(index, of int) { l.shard = httpcore.Shard{Index: index, Of: of} }
-
-// listening implements member.
-func (l *uringLoop) listening() int { return l.listener }
-
-// Shard implements httpcore.Dialer.
-func (l *uringLoop) Shard() httpcore.Shard { return l.shard }
