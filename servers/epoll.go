@@ -8,6 +8,6 @@ var epollCore = Core{
 	Doc:   "one event loop on one thread waits for all connections and serves each as it becomes ready",
 	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
-		return newLoops(cfg.Filled(), h, 1, func() protocol { return httpProtocol{} })
+		return newLoops(cfg.Filled(), h, 1, func() protocol { return &httpProtocol{} })
 	},
 }
