@@ -48,6 +48,19 @@ func (*httpProtocol) serve(l *loop, c *loopConn) {
 	l.after(c, how, err)
 }
 
+func (*httpProtocol) take(l *loop, c *loopConn) bool {
+	if errno := l.hands.take(&c.stream, l.poller.now); errno != 0 {
+		l.after(c, turnCloses, errno)
+		return false
+	}
+	return true
+}
+
+func (*httpProtocol) give(l *loop, c *loopConn) {
+	how, err := l.hands.settle(&c.stream)
+	l.after(c, how, err)
+}
+
 func (*httpProtocol) expired(l *loop, c *loopConn) {
 	switch d := c.Deadline(); {
 	case d == 0:
