@@ -2,8 +2,6 @@ package servers
 
 import (
 	"errors"
-	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -105,10 +103,6 @@ func newLoop(listener int, cfg Config, h *httpcore.Handler, speak protocol) (*lo
 
 // run serves until stop was posted and the loop has drained.
 func (l *loop) run() error {
-	runtime.LockOSThread() // and never unlocked: the thread ends with its files
-	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
 	defer l.close()
 	for !l.stopped {
 		events, err := l.poller.wait(l.until(), false)
