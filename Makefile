@@ -2,7 +2,9 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
-# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled or selftest, and show it in the README
+# make tuning     what each step of results/reference/tuning.toml gave (ten minutes); publish it AS=tuning
+# make pgo        record anew by which profile coreserver is built (a minute)
+# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, tuning or selftest, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
@@ -12,7 +14,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers tools browser bench reference acceptance publish readme test check race fuzz smoke clean
+.PHONY: help build peers tools browser bench reference acceptance tuning pgo publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -43,6 +45,12 @@ reference: tools build
 acceptance: build
 	scripts/acceptance.sh
 	$(GO) test -count=1 -run TestAcceptance . -update
+
+tuning: build
+	bin/corelab tuning results/reference/tuning.toml --profile
+
+pgo: build
+	scripts/pgo.sh
 
 RUN ?= results/latest
 AS  ?= bench
