@@ -196,6 +196,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})
 			d.add(g)
+			if g := costsGrid(&rec.Run, s.Name, name, cells); g != nil {
+				d.add(heading{3, join(name, "what the generators cost")})
+				d.add(g)
+			}
 		}
 		g := callsGrid(&rec.Run, s.Name, name, cells)
 		reasons := observedReasons(s.Name, name, cells)
