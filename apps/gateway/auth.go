@@ -147,7 +147,9 @@ func buildAuth(b *Builder, rt *RouteConfig, up *Upstream, at string) Stage {
 	if rc.Optional && len(rc.Permissions) > 0 {
 		b.Fault(at+".optional", "nobody has permissions: leave optional out, or the permissions")
 	}
-	a.answers = newRefusals(rm.config, a, rc.Permissions)
+	a.answers = Memo(b, "auth answers", fmt.Sprintf("%v %v %v %q", a.key, a.jwt, a.signed, rc.Permissions), func() *refusals {
+		return newRefusals(rm.config, a, rc.Permissions)
+	})
 	return a
 }
 
