@@ -250,6 +250,15 @@ func (c *Conn) grow(b []byte, n int) []byte {
 // Pending appends the segments to write to dst. A core may write fewer.
 func (c *Conn) Pending(dst []Segment) []Segment { return c.out.pending(dst) }
 
+// Flat returns what is pending where that is one stretch of bytes, as nearly every reply is; nil where it is nothing, or
+// more, and Pending tells. It is a Segment's Bytes in all else.
+func (c *Conn) Flat() []byte {
+	if len(c.out.blocks) > 0 {
+		return nil
+	}
+	return c.out.buf[c.out.sent:]
+}
+
 // Wrote tells c that the first n bytes of Pending went out. n may end inside a segment.
 func (c *Conn) Wrote(n int64) {
 	full := c.out.queued >= int64(c.env.Handler.Limits.Output)

@@ -28,6 +28,16 @@ const (
 	modeSink                // handed on piece by piece
 )
 
+// start makes b ready for the content of a new request. Field by field, as most are what they should be: a whole content is
+// 200 bytes, and to write one costs a request as much as its route. The exchange before has given back what b held.
+func (b *content) start(chunked bool, length, most, now int64) {
+	b.mode, b.chunked, b.paused, b.viewed = modeDiscard, chunked, false, false
+	b.left, b.got, b.max, b.at, b.last = length, 0, most, now, now
+	if chunked {
+		b.decoder = Chunked{}
+	}
+}
+
 // deadline is when the content is too slow: nothing for BodyIdle, or, after BodyGrace, less than BodyRate on average.
 func (b *content) deadline(l *Limits) int64 {
 	idle := b.last + int64(l.BodyIdle)
@@ -54,7 +64,7 @@ func (c *Conn) begin(view []byte) {
 	c.headAt = 0
 	c.keep = h.KeepAlive() && !c.draining && (l.Requests == 0 || c.served < l.Requests)
 	c.x.start()
-	*b = content{chunked: h.Chunked(), left: h.ContentLength(), max: l.Body, at: c.now, last: c.now}
+	b.start(h.Chunked(), h.ContentLength(), l.Body, c.now)
 	c.phase = phaseBody
 	b.expect = h.ExpectContinue() && (b.left > 0 || b.chunked) && len(view) == 0
 	c.discard = l.LingerRead

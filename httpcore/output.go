@@ -141,12 +141,15 @@ func (o *output) reset(buffers Buffers) {
 	}
 	if o.buf != nil {
 		buffers.Put(o.buf)
+		o.buf = nil
 	}
-	blocks := o.blocks[:0]
-	if cap(blocks) > 8 {
-		blocks = nil
+	switch {
+	case cap(o.blocks) > 8:
+		o.blocks = nil
+	case len(o.blocks) > 0:
+		o.blocks = o.blocks[:0]
 	}
-	*o = output{blocks: blocks}
+	o.sent, o.mark, o.queued, o.at = 0, 0, 0, 0
 }
 
 // release gives back what the block holds.

@@ -63,6 +63,8 @@ func CSV(rec *Record, only Only) ([]byte, error) {
 			return nil, err
 		}
 		t.comparison(c)
+	case rec.Run.Tuning != nil:
+		return nil, fmt.Errorf("results: the steps of a tuning have no table of lines: take json")
 	case rec.Run.Knee != nil:
 		t.knees(rec, only)
 	default:

@@ -69,7 +69,11 @@ type Step struct {
 
 // Steps are the steps of the migration in all cases that were profiled: from each core to the next, and from the last one to
 // each of those that are there for comparison.
+// In a tuning they are its own.
 func Steps(rec *Record) []Step {
+	if rec.Run.Tuning != nil {
+		return tuningSteps(rec)
+	}
 	var steps []Step
 	for _, s := range orderedScenarios(rec) {
 		for _, name := range orderedCases(rec, s) {
@@ -117,7 +121,11 @@ func flamesIn(rec *Record, scenario, name string) []flame {
 func Flames(rec *Record) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	costs := newFlameCosts(rec)
-	for _, s := range orderedScenarios(rec) {
+	scenarios := orderedScenarios(rec)
+	if rec.Run.Tuning != nil {
+		scenarios = nil // what changed is all that it is about
+	}
+	for _, s := range scenarios {
 		for _, name := range orderedCases(rec, s) {
 			for _, f := range flamesIn(rec, s.Name, name) {
 				p, err := rec.Stacks(f.profile)
@@ -221,12 +229,22 @@ func (f *flame) subtitle(load string) string {
 type flameCosts struct {
 	rec   *Record
 	cells []*Cell
+	tuned map[[3]string]float64 // in a tuning
 }
 
-func newFlameCosts(rec *Record) *flameCosts { return &flameCosts{rec, Cells(rec)} }
+func newFlameCosts(rec *Record) *flameCosts {
+	c := &flameCosts{rec: rec, cells: Cells(rec)}
+	if rec.Run.Tuning != nil {
+		c.tuned = tuningCosts(rec)
+	}
+	return c
+}
 
 // of is 0 where the cost is not known.
 func (c *flameCosts) of(scenario, name, target string) float64 {
+	if c.tuned != nil {
+		return c.tuned[[3]string{scenario, name, target}]
+	}
 	k, ok := layerKey(c.rec, scenario, name, tableKeys(c.cells, scenario, name))
 	if !ok {
 		return 0

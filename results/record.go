@@ -29,6 +29,7 @@ type Run struct {
 	Scenarios []Scenario        `json:"scenarios"`
 	Targets   []Target          `json:"targets"`
 	Compare   *Compare          `json:"compare,omitempty"` // of a comparison, whose Targets are A and B
+	Tuning    *Tuning           `json:"tuning,omitempty"`  // of corelab tuning
 	Knee      *KneeAsked        `json:"knee,omitempty"`    // of corelab knee
 	Siege     *SiegeAsked       `json:"siege,omitempty"`   // of corelab siege
 	Soak      *SoakAsked        `json:"soak,omitempty"`    // of corelab soak

@@ -33,7 +33,9 @@ func Report(rec *Record) (map[string][]byte, error) {
 		return nil, err
 	}
 	d := newDocument(rec, files)
-	addFlames(d, rec, files)
+	if rec.Run.Tuning == nil {
+		addFlames(d, rec, files)
+	}
 	addTargets(d, &rec.Run)
 	files[ReportFile] = []byte(d.markdown())
 	bench, err := Bench(rec)
@@ -98,6 +100,10 @@ func replaceFile(path string, b []byte) error {
 func newDocument(rec *Record, files map[string][]byte) *document {
 	d := &document{title: "corelab run " + rec.Run.ID}
 	addHead(d, rec)
+	if rec.Run.Tuning != nil {
+		addTuning(d, rec, files)
+		return d
+	}
 	cells := Cells(rec)
 	if m := newMigration(rec, cells); m != nil {
 		m.add(d, files)
@@ -190,6 +196,10 @@ func addScenario(d *document, rec *Record, s Scenario, cells []*Cell, files map[
 		if g := secondGrid(&rec.Run, s.Name, name, cells); g != nil {
 			d.add(heading{3, join(name, "two generators")})
 			d.add(g)
+			if g := costsGrid(&rec.Run, s.Name, name, cells); g != nil {
+				d.add(heading{3, join(name, "what the generators cost")})
+				d.add(g)
+			}
 		}
 		g := callsGrid(&rec.Run, s.Name, name, cells)
 		reasons := observedReasons(s.Name, name, cells)

@@ -12,7 +12,7 @@ const WarnGenerators = "two-generators"
 // agree on the server's CPU per request, within AgreementTolerance; on throughput only where neither of them was the limit.
 func secondGrid(run *Run, scenario, name string, cells []*Cell) *grid {
 	g := &grid{columns: []column{{headTarget, true}, {"generators", true}, {head: "CPU µs/req"}, {head: "ratio of CPU µs/req"},
-		{head: "agree", left: true}, {head: "req/s"}, {head: "ratio of req/s"}, {head: "agree", left: true}, {head: "generator µs/req"}}}
+		{head: "agree", left: true}, {head: "req/s"}, {head: "ratio of req/s"}, {head: "agree", left: true}}}
 	for _, t := range orderedTargets(run, cells) {
 		for _, second := range cells {
 			if second.Role != RoleSecond || second.Target != t.Name || second.Scenario != scenario || second.Case != name {
@@ -144,7 +144,7 @@ func agreementRow(g *grid, first, second *Cell) gridRow {
 	costRatio, costAgree := shown(agree(first, second, ServerCPU))
 	speedRatio, speedAgree := shown(agree(first, second, Throughput))
 	return gridRow{doubtful: doubtful, cells: []string{name, first.Generator + " / " + second.Generator,
-		both(ServerCPU, micros), costRatio, costAgree, both(Throughput, formatCount), speedRatio, speedAgree, both(ClientCPU, micros)}}
+		both(ServerCPU, micros), costRatio, costAgree, both(Throughput, formatCount), speedRatio, speedAgree}}
 }
 
 // generatorMarks is the warning of a ranked cell on which another generator is proven to disagree.

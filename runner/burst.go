@@ -39,7 +39,7 @@ func (s *Scenario) checkBurst() *fault {
 		return nil
 	case l.Loop != Open || l.Rate > 0:
 		return &fault{"load.burst", "a burst is a part of the target's ceiling in an open loop: take loop = \"open\" and percent"}
-	case s.Generator != ByCorelab && s.Generator != "":
+	case !s.Generator.own():
 		return &fault{"generator", "only corelab changes its rate: a burst takes the generator corelab"}
 	case len(s.Also) > 0:
 		return &fault{"also", "only corelab changes its rate: a burst has no second generator"}

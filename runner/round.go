@@ -86,7 +86,7 @@ func (r round) run(ctx context.Context, t *results.Trial) error {
 			watch(own, begin, begin.Add(r.spec.Duration-startLag))
 		}()
 	}
-	if r.step.Generator == ByCorelab {
+	if r.step.Generator.own() {
 		s.window = watch
 	}
 	out, err := s.fire(ctx)
@@ -130,7 +130,7 @@ func seats(p probe.Placement, server, client func() []int) []probe.Seat {
 
 // warmUp loads the server beforehand where the generator cannot do it itself, by our own in a closed loop.
 func (r *round) warmUp(ctx context.Context) error {
-	if r.step.Generator == ByCorelab || r.spec.Warmup == 0 {
+	if r.step.Generator.own() || r.spec.Warmup == 0 {
 		return nil
 	}
 	own, ok := load.Find(string(ByCorelab))

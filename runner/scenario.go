@@ -122,7 +122,7 @@ func (w Weights) In(plan string) *Weight {
 type (
 	Loop      string // Closed or Open
 	Placement string // One, Split or Shared
-	Generator string // ByCorelab, ByWrk, ByVegeta or ByH2load
+	Generator string // ByCorelab, ByUring, ByWrk, ByVegeta or ByH2load
 	Arrival   string // Constant or Poisson
 	Feature   string // of a core: KeepAlive, Pipelining, Parsing, Concurrent or Holding
 )
@@ -136,6 +136,7 @@ const (
 	Shared Placement = "shared" // both on all
 
 	ByCorelab Generator = "corelab"
+	ByUring   Generator = "corelab-uring" // the same by another engine
 	ByWrk     Generator = "wrk"
 	ByVegeta  Generator = "vegeta"
 	ByH2load  Generator = "h2load"
@@ -149,6 +150,9 @@ const (
 	Concurrent Feature = "concurrency"
 	Holding    Feature = "holding"
 )
+
+// own says whether the generator is corelab's, by whichever engine: it can offer every load, and tells when its window is.
+func (g Generator) own() bool { return g == ByCorelab || g == ByUring || g == "" }
 
 // Duration is a time.Duration written as Go writes it: "1s", "200ms".
 type Duration time.Duration

@@ -32,7 +32,7 @@ func (s *Scenario) check() *fault {
 var (
 	loops      = []Loop{Closed, Open}
 	placements = []Placement{One, Split, Shared}
-	generators = []Generator{ByCorelab, ByWrk, ByVegeta, ByH2load}
+	generators = []Generator{ByCorelab, ByUring, ByWrk, ByVegeta, ByH2load}
 	arrivals   = []Arrival{Constant, Poisson}
 	features   = []Feature{KeepAlive, Pipelining, Parsing, Concurrent, Holding}
 )
@@ -144,7 +144,7 @@ func (s *Scenario) checkLoad() *fault {
 		return &fault{"generator", string(s.Generator) + " has no open loop; allowed here: corelab, vegeta"}
 	case s.Generator == ByVegeta && l.Loop == Closed:
 		return &fault{"generator", "vegeta has no closed loop; allowed here: corelab, wrk, h2load"}
-	case s.Generator != ByCorelab && s.Generator != "" && (l.Idle > 0 || s.Vary.Idle != nil || l.Fresh):
+	case !s.Generator.own() && (l.Idle > 0 || s.Vary.Idle != nil || l.Fresh):
 		return &fault{"generator", "only corelab holds idle connections or opens one for each request"}
 	}
 	return nil
@@ -211,7 +211,7 @@ func (s *Scenario) checkAlso() *fault {
 			return &fault{key + ".generator", string(a.Generator) + " has no open loop; allowed here: corelab, vegeta"}
 		case a.Generator == ByVegeta && s.Load.Loop == Closed:
 			return &fault{key + ".generator", "vegeta has no closed loop; allowed here: corelab, wrk, h2load"}
-		case a.Generator != ByCorelab && (s.Load.Idle > 0 || s.Load.Fresh || s.Vary.Idle != nil):
+		case !a.Generator.own() && (s.Load.Idle > 0 || s.Load.Fresh || s.Vary.Idle != nil):
 			return &fault{key + ".generator", "only corelab holds idle connections or opens one for each request"}
 		case len(a.Targets) == 0:
 			return &fault{key, `targets is missing; write it like targets = ["reactor", "nginx"]`}

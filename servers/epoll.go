@@ -9,6 +9,6 @@ var epollCore = Core{
 	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		cfg = cfg.Filled()
-		return newLoops(cfg, 1, epollLoop(cfg, h, func() protocol { return httpProtocol{} }))
+		return newLoops(cfg, 1, epollLoop(cfg, h, func() protocol { return &httpProtocol{} }))
 	},
 }

@@ -46,13 +46,14 @@ type pender interface {
 // flush writes what c has pending until there is none, the socket is full, or a turn's share is written. It tells c what
 // was written.
 func (f *flusher) flush(fd int, c *httpcore.Conn) (flushed, error) {
-	f.segments = c.Pending(f.segments[:0])
-	if len(f.segments) == 0 {
-		return flushDone, nil
-	}
-	if s := &f.segments[0]; len(f.segments) == 1 && s.File == nil && len(s.Bytes) <= turnBytes { // nearly every reply
-		n, errno := f.send(fd, s.Bytes, 0)
-		s.Bytes = nil // hold no reply's memory between turns
+	if b := c.Flat(); len(b) > 0 && len(b) <= turnBytes { // nearly every reply
+		var n int
+		var errno unix.Errno
+		if f.block {
+			n, errno = sendWait(fd, b, 0)
+		} else {
+			n, errno = sendNow(fd, b, 0)
+		}
 		switch {
 		case errno == unix.EAGAIN:
 			return flushFull, nil
@@ -60,7 +61,7 @@ func (f *flusher) flush(fd int, c *httpcore.Conn) (flushed, error) {
 			return flushGone, errno
 		}
 		c.Wrote(int64(n))
-		if c.Want()&httpcore.Write == 0 {
+		if n == len(b) {
 			return flushDone, nil
 		}
 	}

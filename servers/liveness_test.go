@@ -151,7 +151,7 @@ func TestStaleEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLoop(listener, Config{}.Filled(), eventHandler(t, nil, httpcore.Limits{}), httpProtocol{})
+	l, err := newLoop(listener, Config{}.Filled(), eventHandler(t, nil, httpcore.Limits{}), &httpProtocol{})
 	if err != nil {
 		t.Fatal(err)
 	}

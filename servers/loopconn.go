@@ -34,20 +34,34 @@ func (l *loop) recycle(c *loopConn) {
 	}
 }
 
-// httpProtocol speaks HTTP on a loop's connections by their httpcore.Conn.
+// httpProtocol speaks HTTP on a loop's connections by their httpcore.Conn. It is used by pointer: an interface calls a
+// method of a value through a wrapper.
 type httpProtocol struct{}
 
-func (httpProtocol) open(l *loop, c *loopConn) {
+func (*httpProtocol) open(l *loop, c *loopConn) {
 	c.Open(&l.env, l, l.poller.now)
 	l.setDeadline(c)
 }
 
-func (httpProtocol) serve(l *loop, c *loopConn) {
+func (*httpProtocol) serve(l *loop, c *loopConn) {
 	how, err := l.hands.turn(&c.stream, l.poller.now)
 	l.after(c, how, err)
 }
 
-func (httpProtocol) expired(l *loop, c *loopConn) {
+func (*httpProtocol) take(l *loop, c *loopConn) bool {
+	if errno := l.hands.take(&c.stream, l.poller.now); errno != 0 {
+		l.after(c, turnCloses, errno)
+		return false
+	}
+	return true
+}
+
+func (*httpProtocol) give(l *loop, c *loopConn) {
+	how, err := l.hands.settle(&c.stream)
+	l.after(c, how, err)
+}
+
+func (*httpProtocol) expired(l *loop, c *loopConn) {
 	switch d := c.Deadline(); {
 	case d == 0:
 		return
@@ -60,11 +74,11 @@ func (httpProtocol) expired(l *loop, c *loopConn) {
 	l.after(c, how, err)
 }
 
-func (httpProtocol) drain(c *loopConn) { c.Drain() }
+func (*httpProtocol) drain(c *loopConn) { c.Drain() }
 
-func (httpProtocol) spent(c *loopConn) bool { return c.spent() }
+func (*httpProtocol) spent(c *loopConn) bool { return c.spent() }
 
-func (httpProtocol) abort(c *loopConn, err error) { c.Abort(err) }
+func (*httpProtocol) abort(c *loopConn, err error) { c.Abort(err) }
 
 // after acts on the outcome of a turn with c.
 func (l *loop) after(c *loopConn, how outcome, err error) {

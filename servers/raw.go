@@ -65,6 +65,13 @@ func (p *cannedProtocol) refresh(date *httpcore.Date) {
 
 func (p *cannedProtocol) open(l *loop, c *loopConn) {}
 
+func (p *cannedProtocol) take(l *loop, c *loopConn) bool {
+	p.serve(l, c)
+	return false
+}
+
+func (p *cannedProtocol) give(*loop, *loopConn) {}
+
 func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 	p.refresh(l.env.Date)
 	s := &c.canned

@@ -17,7 +17,7 @@ var reactorCore = Core{
 	Procs: besideLoops,
 	New: func(cfg Config, h *httpcore.Handler) (Server, error) {
 		cfg = cfg.Filled()
-		return newLoops(cfg, cfg.Workers, epollLoop(cfg, h, func() protocol { return httpProtocol{} }))
+		return newLoops(cfg, cfg.Workers, epollLoop(cfg, h, func() protocol { return &httpProtocol{} }))
 	},
 }
 

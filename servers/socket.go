@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -13,6 +14,9 @@ import (
 // System calls come in two forms. The Now form is for non-blocking descriptors: it tells the Go scheduler nothing, which
 // saves a tenth of a request's CPU time, and must never be given a descriptor that could block, because the thread would
 // keep its P. The Wait form is for blocking descriptors. Both retry EINTR.
+//
+// What every request does is called by package syscall: golang.org/x/sys/unix gets there through a stub in assembly, which
+// passes all arguments over the stack twice.
 
 // acceptPause is how long a core that ran out of descriptors leaves the backlog alone, unless a connection closes before.
 const acceptPause = 50 * time.Millisecond
@@ -206,7 +210,7 @@ func gone(errno unix.Errno) bool {
 // recvNow reads from a non-blocking socket. n is 0 with no errno at the peer's end.
 func recvNow(fd int, b []byte) (n int, errno unix.Errno) {
 	for {
-		r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
 		if e == 0 {
 			return int(r), 0
 		}
@@ -234,7 +238,7 @@ func recvWait(fd int, b []byte) (n int, errno unix.Errno) {
 func unread(fd int) (n int, errno unix.Errno) {
 	var b [1]byte
 	for {
-		r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
 		if e == 0 {
 			return int(r), 0
 		}
@@ -247,7 +251,7 @@ func unread(fd int) (n int, errno unix.Errno) {
 // sendNow writes to a non-blocking socket. flags may hold MSG_MORE; a broken connection raises no SIGPIPE.
 func sendNow(fd int, b []byte, flags int) (n int, errno unix.Errno) {
 	for {
-		r, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), uintptr(flags|unix.MSG_NOSIGNAL), 0, 0)
+		r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), uintptr(flags|unix.MSG_NOSIGNAL), 0, 0)
 		if e == 0 {
 			return int(r), 0
 		}

@@ -77,13 +77,21 @@ func newHands(p *poller) hands { return hands{poller: p, in: make([]byte, inputS
 
 // turn serves s: at most one read or Pump, then as much writing as a turn allows, at once.
 func (h *hands) turn(s *stream, now int64) (outcome, error) {
+	if errno := h.take(s, now); errno != 0 {
+		return turnCloses, errno
+	}
+	return h.settle(s)
+}
+
+// take is the part of a turn before its writing.
+func (h *hands) take(s *stream, now int64) unix.Errno {
 	switch w := s.Want(); {
 	case w&httpcore.Again != 0:
 		s.Pump(now)
 	case w&httpcore.Read != 0 && s.readable && !s.ended:
 		b, errno := h.receive(s, s.Room())
 		if errno != 0 {
-			return turnCloses, errno
+			return errno
 		}
 		if len(b) > 0 {
 			s.Feed(b, now)
@@ -91,7 +99,7 @@ func (h *hands) turn(s *stream, now int64) (outcome, error) {
 			s.End()
 		}
 	}
-	return h.settle(s)
+	return 0
 }
 
 // receive makes one read of at most room bytes. No bytes mean that there are none now, or, with ended, no more.

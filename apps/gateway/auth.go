@@ -99,14 +99,8 @@ type auth struct {
 	signed   bool
 	optional bool
 	hide     bool
-	needs    []need
+	needs    []*permit.Need
 	answers  *refusals
-}
-
-// need is a permission, and where in the path its parameters are.
-type need struct {
-	*permit.Need
-	segments []int
 }
 
 // maxNeedParams bounds the parameters of a permission.
@@ -153,25 +147,26 @@ func buildAuth(b *Builder, rt *RouteConfig, up *Upstream, at string) Stage {
 	if rc.Optional && len(rc.Permissions) > 0 {
 		b.Fault(at+".optional", "nobody has permissions: leave optional out, or the permissions")
 	}
-	a.answers = newRefusals(rm.config, a, rc.Permissions)
+	a.answers = Memo(b, "auth answers", fmt.Sprintf("%v %v %v %q", a.key, a.jwt, a.signed, rc.Permissions), func() *refusals {
+		return newRefusals(rm.config, a, rc.Permissions)
+	})
 	return a
 }
 
 // parseNeed reads a permission whose parameters are among those of a path pattern.
-func parseNeed(text, pattern string) (n need, err error) {
-	if n.Need, err = permit.ParseNeed(text); err != nil {
-		return n, err
+func parseNeed(text, pattern string) (*permit.Need, error) {
+	n, err := permit.ParseNeed(text)
+	if err != nil {
+		return nil, err
 	}
 	if len(n.Params) > maxNeedParams {
-		return n, fmt.Errorf("permission %q: at most %d parameters are taken", text, maxNeedParams)
+		return nil, fmt.Errorf("permission %q: at most %d parameters are taken", text, maxNeedParams)
 	}
-	segments := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
+	segments := strings.Split(pattern, "/")
 	for _, p := range n.Params {
-		i := slices.Index(segments, ":"+p)
-		if i < 0 {
-			return n, fmt.Errorf("permission %q: the path %q has no parameter :%s", text, pattern, p)
+		if !slices.Contains(segments, ":"+p) && !slices.Contains(segments, "*"+p) {
+			return nil, fmt.Errorf("permission %q: the path %q has no parameter %s", text, pattern, p)
 		}
-		n.segments = append(n.segments, i)
 	}
 	return n, nil
 }

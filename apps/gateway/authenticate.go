@@ -63,22 +63,21 @@ func (a *auth) byKey(r *Request, key []byte) Verdict {
 func (a *auth) known(r *Request, owner int) Verdict {
 	who := a.realm.owners[owner]
 	copy(r.Auth.credential[:], a.realm.digests[owner][:])
-	for i := range a.needs {
-		n := &a.needs[i]
+	for _, n := range a.needs {
 		var args [maxNeedParams][]byte
-		if !who.may.Allows(n.Need, n.args(r, &args)...) {
+		if !who.may.Allows(n, argsOf(r, n, &args)...) {
 			return a.refuse(r, &a.answers.forbidden)
 		}
 	}
 	return a.pass(r, who)
 }
 
-// args are the values of a permission's parameters.
-func (n *need) args(r *Request, into *[maxNeedParams][]byte) [][]byte {
-	for i, s := range n.segments {
-		into[i] = segment(r.X.Path(), s)
+// argsOf are the values of a permission's parameters, percent-encoded as they were sent.
+func argsOf(r *Request, n *permit.Need, into *[maxNeedParams][]byte) [][]byte {
+	for i, name := range n.Params {
+		into[i] = r.Routed.Params.Get(r.X.Path(), name)
 	}
-	return into[:len(n.segments)]
+	return into[:len(n.Params)]
 }
 
 // pass tells the later stages, and the upstream, who asks.
@@ -129,10 +128,9 @@ func (a *auth) granted(r *Request, grant *token.Grant, why token.Refusal) Verdic
 		}
 		return a.refuse(r, &a.answers.tokens[why])
 	}
-	for i := range a.needs {
-		n := &a.needs[i]
+	for _, n := range a.needs {
 		var args [maxNeedParams][]byte
-		if !permit.Listed(grant.Scope, n.Need, n.args(r, &args)...) {
+		if !permit.Listed(grant.Scope, n, argsOf(r, n, &args)...) {
 			return a.refuse(r, &a.answers.forbidden)
 		}
 	}

@@ -184,11 +184,18 @@ func buildGroup(b *Builder, up *Upstream, subset string, in func(*Endpoint) bool
 	return Keep(b, "balance group", up.settingsText(subset), func(s *Shard) *group {
 		g := &group{of: of}
 		members := make([]balance.Member, len(ends))
+		old := false
 		for i, e := range ends {
 			members[i] = balance.Member{Endpoint: e.Of(s), Weight: weights[i]}
 			g.members = append(g.members, members[i].Endpoint)
+			old = old || members[i].Asked()
 		}
 		g.Group = balance.New(balance.Methods[c.method()], time.Duration(c.SlowStart), members, rand.Uint64())
+		for i, m := range members {
+			if old && !m.Asked() {
+				g.Warm(i, s.loop.Now())
+			}
+		}
 		return g
 	})
 }

@@ -144,6 +144,34 @@ func TestBalanceGone(t *testing.T) {
 	w.whole(g)
 }
 
+// TestBalanceReload: an endpoint that a new configuration adds gets its share slowly, those that were there go on.
+func TestBalanceReload(t *testing.T) {
+	o := says(200, "", "")
+	o.ends = map[string]int{}
+	config := strings.Replace(fmt.Sprintf(balanceConfig, `slow_start = "10s", method = "round-robin"`), ", weight = 3", "", 1)
+	g := stand(t, config, o)
+	w := newWorld(t, g, false)
+	w.turn(time.Second)
+	for range 10 {
+		w.get("/plain", "")
+	}
+	config = strings.Replace(config, "endpoints = [", `endpoints = [{ address = "127.0.0.1:3" }, `, 1)
+	if err := g.Take(Read("gateway.toml", []byte(config))); err != nil {
+		t.Fatal(err)
+	}
+	end(g, o)
+	for _, want := range []string{"[100 100 10]", "[70 70 70]"} {
+		clear(o.ends)
+		for range 210 {
+			w.get("/plain", "")
+		}
+		if got := fmt.Sprint([]int{o.ends["127.0.0.1:1"], o.ends["127.0.0.1:2"], o.ends["127.0.0.1:3"]}); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		w.turn(20 * time.Second)
+	}
+}
+
 // TestHealthChecks probes a real server: down by failures, up again by successes, told by its own requests.
 func TestHealthChecks(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

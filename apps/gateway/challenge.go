@@ -8,7 +8,8 @@ import (
 	"corelab/apps/gateway/token"
 )
 
-// refusals are the answers of a route's stage auth, made when the configuration is loaded.
+// refusals are the answers of the stage auth, made when the configuration is loaded: the same for all routes that take the
+// same credentials and permissions.
 type refusals struct {
 	missing    Answer // no credential that is taken here
 	badRequest Answer // more than one of a kind, or none that can be read
@@ -16,8 +17,8 @@ type refusals struct {
 	badContent Answer
 	forbidden  Answer // who asks is known, and may not
 	busy       Answer // it can't be found out now
-	tokens     [256]Answer
-	signatures [256]Answer
+	tokens     [token.Refusals]Answer
+	signatures [signature.Refusals]Answer
 }
 
 // newRefusals makes the answers. Each 401 has a challenge for every kind of credential that is taken (RFC 9110 §11.6.1,

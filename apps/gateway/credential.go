@@ -54,10 +54,10 @@ func (sc *SigningConfig) compile(b *Builder, at string, owner, nonces int) signa
 
 // credentials are the fields of a request that say who asks.
 type credentials struct {
-	key, bearer        []byte
-	keys, bearers      int // lines
-	other              bool
-	signature, content bool
+	key, bearer   []byte
+	keys, bearers int  // lines
+	other         bool // Authorization is of another scheme
+	signature     bool
 }
 
 // credentialsOf looks through the fields once.
@@ -85,19 +85,4 @@ func credentialsOf(r *Request, keyField string) (c credentials) {
 		}
 	}
 	return c
-}
-
-// segment returns segment i of a path, as it was sent.
-func segment(path []byte, i int) []byte {
-	for from := 1; from <= len(path); i-- {
-		to := from
-		for to < len(path) && path[to] != '/' {
-			to++
-		}
-		if i == 0 {
-			return path[from:to]
-		}
-		from = to + 1
-	}
-	return nil
 }

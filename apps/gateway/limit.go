@@ -31,7 +31,7 @@ type LimitRoute struct {
 	Lease     settings.Duration `toml:"lease"`     // how long a shard may hold what it took; 10ms. Not with redis
 	Store     string            `toml:"store"`     // "local", "redis": deltas in the background, "redis-each": asked for each request
 	Quiet     bool              `toml:"quiet"`     // no RateLimit fields
-	Keys      int               `toml:"keys"`      // that have a place of their own; 100000
+	Keys      int               `toml:"keys"`      // that have a place of their own, 20 bytes each; 65536
 
 	Concurrency *ConcurrencyConfig `toml:"concurrency"` // requests under way at once, instead of all the above
 }
@@ -70,7 +70,7 @@ type RedisConfig struct {
 const (
 	defaultLease   = 10 * time.Millisecond
 	defaultPeriod  = time.Second
-	defaultKeys    = 100_000
+	defaultKeys    = 1 << 16
 	maxKeys        = 16 << 20
 	maxLimits      = 16 // of a route
 	ledgerInterval = 100 * time.Millisecond
@@ -78,7 +78,7 @@ const (
 	maxAskers      = 1024
 	defaultAsked   = 1024
 	maxAsked       = 1 << 16
-	leasesOfShard  = 1 << 14
+	leasesOfShard  = 1 << 12
 )
 
 // limit holds requests against the rules of a route, in their order.
@@ -205,7 +205,10 @@ func buildRule(b *Builder, lr *LimitRoute, name, at string) *rule {
 		return nil
 	}
 	keys := lr.Keys
-	if keys == 0 {
+	switch {
+	case keys == 0 && r.by == byRoute:
+		keys = 1
+	case keys == 0:
 		keys = defaultKeys
 	}
 	if keys < 1 || keys > maxKeys {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"corelab/apps/gateway/ledger"
@@ -67,7 +68,7 @@ func buildRedis(b *Builder) *redisStore {
 // ledgerService carries deltas, from when its configuration is taken over.
 type ledgerService struct {
 	options ledger.Options
-	ledger  *ledger.Ledger
+	ledger  atomic.Pointer[ledger.Ledger] // nil before Start
 	closing sync.WaitGroup
 }
 
@@ -77,12 +78,26 @@ func (s *redisStore) ledger(b *Builder) *ledgerService {
 }
 
 // Start implements Starter.
-func (s *ledgerService) Start(*Gateway) { s.ledger = ledger.New(s.options) }
+func (s *ledgerService) Start(*Gateway) { s.ledger.Store(ledger.New(s.options)) }
+
+// Collect implements Collector.
+func (s *ledgerService) Collect(m *Metrics) {
+	l := s.ledger.Load()
+	if l == nil {
+		return
+	}
+	stats := l.Stats()
+	m.Counter("gateway_limit_redis_rounds_total", "Rounds of deltas to Redis.", label("result", "done"), float64(stats.Rounds-stats.Failed))
+	m.Counter("gateway_limit_redis_rounds_total", "", label("result", "failed"), float64(stats.Failed))
+	m.Counter("gateway_limit_redis_deltas_total", "Deltas that Redis has taken.", "", float64(stats.Sent))
+	m.Gauge("gateway_limit_redis_pending", "Keys whose deltas wait for Redis.", "", float64(stats.Pending))
+	m.Gauge("gateway_limit_redis_lost", "Tokens that no delta says, since there were too many keys.", "", float64(stats.Lost))
+}
 
 // Close implements io.Closer: what waits is sent in the background.
 func (s *ledgerService) Close() error {
-	if s.ledger != nil {
-		s.closing.Go(func() { s.ledger.Close() }) // its Stats said what failed
+	if l := s.ledger.Load(); l != nil {
+		s.closing.Go(func() { l.Close() }) // its Stats said what failed
 	}
 	return nil
 }
@@ -121,14 +136,17 @@ func newSharedBook(name string, keys int, shared *ledgerService) *sharedBook {
 // Start implements Starter.
 func (s *sharedBook) Start(*Gateway) {
 	if s.rule != nil {
-		s.ledger.ledger.Add(s.rule)
+		s.ledger.ledger.Load().Add(s.rule)
 	}
 }
 
 // Close implements io.Closer.
 func (s *sharedBook) Close() error {
-	if s.rule != nil && s.ledger.ledger != nil {
-		s.ledger.ledger.Drop(s.rule)
+	if s.rule == nil {
+		return nil
+	}
+	if l := s.ledger.ledger.Load(); l != nil {
+		l.Drop(s.rule)
 	}
 	return nil
 }

@@ -214,6 +214,13 @@ func (t *tokenService) Close() error {
 // Wait waits until nothing of the service works any more.
 func (t *tokenService) Wait() { t.ended.Wait() }
 
+// Collect implements Collector.
+func (t *tokenService) Collect(m *Metrics) {
+	m.Gauge("gateway_jwt_keys", "Keys that tokens are verified by.", "", float64(t.anchor.Load().Keys.Len()))
+	m.Gauge("gateway_jwt_keys_failed", "1 while keys or revocations could not be read or fetched when they were looked at last.", "",
+		float64(btoi(t.failed.Load() != nil)))
+}
+
 // wanted says that a token names a key that is not there: a url may have it by now. It reports whether one has never
 // answered, so that nothing can be said of the token.
 func (t *tokenService) wanted() bool {

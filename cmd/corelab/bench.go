@@ -33,7 +33,7 @@ type BenchCmd struct {
 	Warmup     *Span    `placeholder:"200ms" help:"Warm-up of a trial, instead of the scenario's."`
 	Workers    int      `placeholder:"N" help:"CPUs that each server is told to use; otherwise those that its placement gives it."`
 	Placement  string   `enum:",one,split,shared" default:"" help:"Instead of the scenario's: one (server and generator on one CPU), split (on disjoint ones), shared (both on all)."`
-	Generator  string   `enum:",corelab,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, wrk, vegeta or h2load."`
+	Generator  string   `enum:",corelab,corelab-uring,wrk,vegeta,h2load" default:"" help:"Instead of the scenario's: corelab, corelab-uring (the same by io_uring: cheaper, in bursts), wrk, vegeta or h2load."`
 	Seed       uint64   `placeholder:"N" help:"Of the random order; a new one if 0."`
 	NoCalls    bool     `help:"Do not count system calls by name, nor by the CPU's own counters, at the end."`
 	Profile    bool     `help:"Profile every target at the end, in trials of their own that are not ranked: where CPU time goes, where threads wait, and Go's own profiles. About ten seconds for each target in each scenario with a closed loop, in its first case or those that --case names; where the budget has no time for that, in one scenario."`

@@ -44,7 +44,7 @@ type LoadCmd struct {
 	ExpectBody   string        `placeholder:"FILE" help:"The body that every answer must have; otherwise that of the first right answer."`
 	CheckEvery   int           `default:"1" help:"Compare one body in so many; -1: none, for answers that differ."`
 	JSON         bool          `help:"Print the result as JSON."`
-	Generator    string        `default:"corelab" enum:"corelab,wrk,vegeta,h2load" help:"Who sends: corelab, wrk, vegeta or h2load."`
+	Generator    string        `default:"corelab" enum:"corelab,corelab-uring,wrk,vegeta,h2load" help:"Who sends: corelab, corelab-uring (the same by io_uring: cheaper, in bursts), wrk, vegeta or h2load."`
 	Spec         string        `hidden:"" help:"Read the load as JSON from this file, - for standard input, and print the result as one line of JSON."`
 }
 
@@ -139,6 +139,9 @@ func inProcess(ctx context.Context, name string, s load.Spec, watch *load.Progre
 	switch name {
 	case "corelab":
 		return load.Run(ctx, s, watch)
+	case "corelab-uring":
+		s.Engine = load.EngineUring
+		return load.Run(ctx, s, watch)
 	case "vegeta":
 		return load.Vegeta(ctx, s, watch)
 	}
@@ -200,7 +203,7 @@ func (c *LoadCmd) generate(ctx context.Context, s load.Spec) (load.Result, error
 	if c.Duration+c.Warmup > 2*time.Second && term.IsTerminal(int(os.Stderr.Fd())) {
 		defer showProgress(os.Stderr, s, watch)()
 	}
-	if c.Generator == "corelab" || c.Generator == "vegeta" {
+	if c.Generator != "wrk" && c.Generator != "h2load" {
 		return inProcess(ctx, c.Generator, s, watch)
 	}
 	g, _ := load.Find(c.Generator)

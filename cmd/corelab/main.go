@@ -28,6 +28,7 @@ const (
 type cli struct {
 	Bench    BenchCmd    `cmd:"" help:"Measure targets in scenarios, and report."`
 	Compare  CompareCmd  `cmd:"" help:"Hold two targets against each other: is B better or worse than A, and by how much?"`
+	Tuning   TuningCmd   `cmd:"" help:"Measure what each step of a file of changes gave: one comparison a step, one table."`
 	Knee     KneeCmd     `cmd:"" help:"Find the highest rate at which the p99 of a target stays within a budget."`
 	Profile  ProfileCmd  `cmd:"" help:"Record where the time of a target goes: CPU by layer, flame graphs, waiting, and Go's own profiles."`
 	Siege    SiegeCmd    `cmd:"" help:"Have hostile clients besiege a target: how are they cut, and what do they cost those who ask rightly?"`

@@ -43,6 +43,12 @@ func (c *ReportCmd) Run() error {
 			return err
 		}
 		return printComparison(found, c.Format == "json")
+	case rec.Run.Tuning != nil && c.Format == "json":
+		tuned, err := results.Tunings(rec)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(tuned)
 	case c.Format == "files":
 		if err := writeReport(c.Folder); err != nil {
 			return err

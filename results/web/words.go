@@ -55,7 +55,7 @@ func stateOf(end *results.End, going bool) string {
 const kindBench = "bench"
 
 // commandKinds are the commands that make runs.
-var commandKinds = []string{kindBench, "compare", "knee", "selftest", "profile", "load"}
+var commandKinds = []string{kindBench, "compare", "knee", "tuning", "selftest", "profile", "load"}
 
 // kindOf is the command that made a run.
 func kindOf(run *results.Run) string {
@@ -64,6 +64,8 @@ func kindOf(run *results.Run) string {
 		return "compare"
 	case run.Knee != nil:
 		return "knee"
+	case run.Tuning != nil:
+		return "tuning"
 	}
 	for _, kind := range commandKinds {
 		if strings.Contains(run.ID, "-"+kind) || len(run.Command) > 1 && run.Command[1] == kind {

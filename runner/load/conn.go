@@ -34,6 +34,7 @@ type conn struct {
 	reopenAt   int64
 	answered   uint64 // in the window
 	replies    uint64 // on this descriptor
+	armed      bool   // by io_uring: a receive is under way
 
 	reply    reply
 	want     *want
@@ -76,11 +77,10 @@ func (l *loop) adopt(fd int) {
 	c := &l.conns[0]
 	l.unready--
 	c.fd, c.sent = fd, now()
-	if e := l.poll.add(fd, c.index, c.generation); e != 0 {
-		l.lost(c, errConnect, "epoll_ctl: %v", e)
-		return
-	}
 	c.state = free
+	if e := l.engine.watch(c); e != 0 {
+		l.lost(c, errConnect, "epoll_ctl: %v", e)
+	}
 }
 
 // start sets going a connection that is closed, or that was adopted.
@@ -102,16 +102,19 @@ func (l *loop) open(c *conn) {
 	fd, e := l.peer.connect()
 	if e == 0 {
 		c.fd, c.state = fd, connecting
-		e = l.poll.add(fd, c.index, c.generation)
+		e = l.engine.watch(c)
 	}
 	if e != 0 {
 		l.lost(c, errConnect, "connect: %v", e)
 		return
 	}
-	if (l.arrive == nil || l.spec.NewConn) && !l.silent() {
+	if l.asksAtOnce() {
 		l.send(c)
 	}
 }
+
+// asksAtOnce says whether a connection that is being opened has a request to send.
+func (l *loop) asksAtOnce() bool { return (l.arrive == nil || l.spec.NewConn) && !l.silent() }
 
 // send begins to write a batch of requests.
 func (l *loop) send(c *conn) {
@@ -123,86 +126,19 @@ func (l *loop) send(c *conn) {
 	c.waiting = l.spec.Depth
 	c.sent = l.now
 	l.flying++
-	l.flush(c)
+	l.engine.write(c)
 }
 
-// flush writes as much as the socket takes. The rest follows when epoll says so.
-func (l *loop) flush(c *conn) {
-	for len(c.out) > 0 {
-		n, e := writeSocket(c.fd, c.out)
-		switch {
-		case e == unix.EAGAIN:
-			return
-		case e == unix.EINTR:
-		case e != 0 && c.state == connecting:
-			l.lost(c, errConnect, "connect: %v", e)
-			return
-		case e != 0:
-			l.lost(c, errWrite, "write: %v", e)
-			return
-		default:
-			c.state = waiting
-			c.out = c.out[n:]
-			l.tally.bytesOut += uint64(n)
-		}
-	}
+// connected makes a connection with nothing to send so far a free one.
+func (l *loop) connected(c *conn) {
+	c.state = free
+	l.free.push(c)
 }
 
-// ready serves an event.
-func (l *loop) ready(c *conn, events uint32) {
-	generation := c.generation
-	switch {
-	case c.state == connecting && events&(unix.EPOLLERR|unix.EPOLLHUP) != 0:
-		code, _ := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		l.lost(c, errConnect, "connect: %v", unix.Errno(code))
-	case c.state == connecting && c.waiting == 0 && events&unix.EPOLLOUT != 0:
-		c.state = free
-		l.free.push(c)
-	case len(c.out) > 0 && events&unix.EPOLLOUT != 0:
-		l.flush(c)
-	}
-	if c.generation == generation && events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		// An end that was announced together with the last bytes has no edge of its own.
-		l.receive(c, events&(unix.EPOLLRDHUP|unix.EPOLLERR|unix.EPOLLHUP) != 0)
-	}
-}
-
-// receive reads until nothing is left. A read that does not fill the buffer emptied the socket; what comes later is a new
-// edge.
-func (l *loop) receive(c *conn, toEnd bool) {
-	generation := c.generation
-	for {
-		if l.skims(c) {
-			n, asked, e := l.skim(c)
-			switch {
-			case e == unix.EAGAIN, c.generation != generation, n > 0 && n < asked && !toEnd:
-				return
-			case n > 0:
-				continue
-			}
-			// The end of the stream, and errors, are the read's to tell.
-		}
-		room := l.room(c)
-		n, e := readSocket(c.fd, room)
-		switch {
-		case e == unix.EAGAIN:
-			return
-		case e == unix.EINTR:
-			continue
-		case e != 0 && c.waiting > 0:
-			l.lost(c, errRead, "read: %v", e)
-			return
-		case e != 0 || n == 0:
-			l.ends(c)
-			return
-		}
-		l.now = now()
-		l.tally.bytesIn += uint64(n)
-		l.take(c, room[:n])
-		if c.generation != generation || n < len(room) && !toEnd {
-			return
-		}
-	}
+// refused counts a connection that could not be opened.
+func (l *loop) refused(c *conn) {
+	code, _ := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	l.lost(c, errConnect, "connect: %v", unix.Errno(code))
 }
 
 // ends serves the end of what the server sends.
@@ -408,9 +344,9 @@ func (l *loop) shut(c *conn) {
 		l.flying--
 	}
 	if c.fd >= 0 {
-		closeSocket(c.fd)
+		l.engine.drop(c)
 	}
-	c.fd, c.state, c.waiting, c.out, c.replies, c.reopenAt = -1, closed, 0, nil, 0, 0
+	c.fd, c.state, c.waiting, c.out, c.replies, c.reopenAt, c.armed = -1, closed, 0, nil, 0, 0, false
 	c.reply.step, c.reply.head = stepHead, c.reply.head[:0]
 	c.body = nil
 	c.generation++

@@ -65,6 +65,7 @@ type Spec struct {
 	Observe     []int         `json:"observe,omitempty"`     // processes whose CPU clock is read at the begin and the end of the window
 	Idle        int           `json:"idle,omitempty"`        // extra connections that are opened first and say nothing
 	Quiet       time.Duration `json:"quiet_ns,omitempty"`    // our own: nothing is sent for so long between warm-up and window, nor after it while the last answers come, which count: who counts from outside in the middle of both counts exactly what the answers cost
+	Engine      string        `json:"engine,omitempty"`      // our own: EngineEpoll if empty, or EngineUring
 	Announce    bool          `json:"announce,omitempty"`    // our own prints "window BEGIN END", Unix nanoseconds, to standard error before the warm-up
 }
 
@@ -152,6 +153,8 @@ func (s Spec) Check() error {
 		return fmt.Errorf("rate %g: want 0 (closed loop) to 1e7 requests per second", s.Rate)
 	case s.Arrival != "" && s.Arrival != ArrivalConstant && s.Arrival != ArrivalPoisson:
 		return fmt.Errorf("arrival %q: want %s or %s", s.Arrival, ArrivalConstant, ArrivalPoisson)
+	case s.Engine != "" && s.Engine != EngineEpoll && s.Engine != EngineUring:
+		return fmt.Errorf("engine %q: want %s or %s", s.Engine, EngineEpoll, EngineUring)
 	case s.Spin < 0 || s.Spin > MaxSpin:
 		return fmt.Errorf("spin %v: want 0 to %v", s.Spin, MaxSpin)
 	case s.Quiet < 0 || s.Quiet > 0 && s.phased():
@@ -214,7 +217,7 @@ type Generator interface {
 }
 
 // Generators is every generator there is, our own first. A new one is one new file and one line here.
-var Generators = []Generator{corelabGenerator{}, wrkGenerator{}, vegetaGenerator{}, h2loadGenerator{}}
+var Generators = []Generator{corelabGenerator{}, uringGenerator{}, wrkGenerator{}, vegetaGenerator{}, h2loadGenerator{}}
 
 // Find returns the generator of that name.
 func Find(name string) (Generator, bool) {

@@ -41,7 +41,7 @@ type plan struct {
 type loop struct {
 	*plan
 	index   int
-	poll    *poller
+	engine  engine
 	conns   []conn
 	buffer  []byte
 	known   knownHead
@@ -68,11 +68,7 @@ type loop struct {
 }
 
 func newLoop(p *plan, index, connections int) (*loop, error) {
-	poll, err := newPoller()
-	if err != nil {
-		return nil, err
-	}
-	l := &loop{plan: p, index: index, poll: poll, conns: make([]conn, connections), buffer: make([]byte, readBuffer),
+	l := &loop{plan: p, index: index, conns: make([]conn, connections), buffer: make([]byte, readBuffer),
 		tally: newTally(p.spec), free: newRing(connections), unready: connections, course: newCourse(p.spec)}
 	l.known.toHead = p.spec.Method == "HEAD"
 	l.known.bytes = make([]byte, 0, 1024)
@@ -82,11 +78,15 @@ func newLoop(p *plan, index, connections int) (*loop, error) {
 	for i := range l.others {
 		l.others[i] = make([]time.Duration, len(p.spec.Observe))
 	}
-	return l, nil
+	var err error
+	l.engine, err = newEngine(l)
+	return l, err
 }
 
 // run loads the server until the end of the window, or until stop. The caller closes the loop afterwards.
 func (l *loop) run() {
+	l.engine.enter()
+	defer l.engine.leave()
 	l.now = now()
 	l.tick, l.reopen, l.last = l.now, math.MaxInt64, math.MaxInt64
 	if l.spec.Rate > 0 {
@@ -105,10 +105,8 @@ func (l *loop) run() {
 		if l.arrive != nil && !l.silent() {
 			l.sendDue()
 		}
-		for _, ev := range l.await() {
-			if c := &l.conns[ev.Fd]; c.generation == uint32(ev.Pad) {
-				l.ready(c, ev.Events)
-			}
+		if l.await() {
+			l.engine.serve()
 		}
 		l.now = now()
 		if l.now >= l.tick || l.now >= l.reopen {
@@ -330,5 +328,5 @@ func (l *loop) close() {
 			closeSocket(c.fd)
 		}
 	}
-	l.poll.close()
+	l.engine.close()
 }

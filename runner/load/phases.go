@@ -218,19 +218,17 @@ func (l *loop) sentLate(c *conn, late int64) {
 	}
 }
 
-// await waits for events. Where requests are due and no connection is free, it looks first whether an answer lies unread:
-// only if there is none, it is the server that is waited for.
-func (l *loop) await() (ready []event) {
+// await waits for events, and says whether there are any. Where requests are due and no connection is free, it looks first
+// whether an answer lies unread: only if there is none, it is the server that is waited for.
+func (l *loop) await() (ready bool) {
 	if l.arrive == nil || !l.free.empty() {
-		return l.poll.wait(l.idle())
+		return l.engine.wait(l.idle())
 	}
-	if l.behindSince > 0 {
-		if ready = l.poll.wait(0); len(ready) > 0 {
-			return ready
-		}
+	if l.behindSince > 0 && l.engine.wait(0) {
+		return true
 	}
 	from := max(now(), l.arrive.due)
-	ready = l.poll.wait(l.idle())
+	ready = l.engine.wait(l.idle())
 	l.waitedUntil = now()
 	if l.phase == measuring && l.waitedUntil > from {
 		l.accountNow().waited += l.waitedUntil - from

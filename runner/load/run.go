@@ -86,7 +86,10 @@ func enoughFiles(s Spec) error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
 		return fmt.Errorf("read the limit of open files: %w", err)
 	}
-	const others = 64 // of the process itself
+	others := 64 // of the process itself
+	if s.Engine == EngineUring {
+		others += s.Threads * ringEntries // closed with the next wait
+	}
 	if need := uint64(s.Connections + s.Idle + others); need > lim.Cur {
 		return fmt.Errorf("%d connections need %d open files and the limit is %d: raise it with 'ulimit -n %d', or ask for fewer",
 			s.Connections+s.Idle, need, lim.Cur, need)
@@ -153,10 +156,12 @@ func (p *plan) drive(ctx context.Context, loops []*loop) {
 	var wg sync.WaitGroup
 	for _, l := range loops {
 		wg.Go(func() {
-			if p.spec.Rate > 0 {
-				// The kernel lets a wait oversleep by 50 µs unless its thread asks for better.
+			if p.spec.Rate > 0 || p.spec.Engine == EngineUring {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
+			}
+			if p.spec.Rate > 0 {
+				// The kernel lets a wait oversleep by 50 µs unless its thread asks for better.
 				defer fineTimers()()
 			}
 			l.run()
@@ -210,7 +215,7 @@ func (p *plan) result(loops []*loop) (Result, error) {
 	first := loops[0]
 	r := Result{
 		Load: results.Load{
-			Generator: corelabName, Command: s.CommandLine(corelabName), Loop: s.Loop(), Connections: s.Connections, Reconnect: s.NewConn, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
+			Generator: s.own(), Command: s.CommandLine(s.own()), Loop: s.Loop(), Connections: s.Connections, Reconnect: s.NewConn, Depth: s.Depth, Rate: s.Rate, Arrival: s.Arrival,
 			Elapsed: time.Duration(elapsed / int64(len(loops))), Requests: sum.requests, BytesIn: sum.bytesIn, BytesOut: sum.bytesOut,
 			Errors: byKind(sum.errors), Late: sum.late, LateMax: time.Duration(sum.lateMax), Starved: starved,
 			Checked: sum.checked, CheckEvery: max(s.CheckEvery, 0), Unsent: sum.unsent, PerConn: spread(counts),

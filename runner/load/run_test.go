@@ -156,7 +156,7 @@ func TestMethodsAndBodies(t *testing.T) {
 				u.write(tt.answer)
 			})
 			s := tt.spec
-			s.URL, s.Connections, s.Duration, s.Timeout = p.url, 2, 20*time.Second, 10*time.Second
+			s.URL, s.Connections, s.Duration, s.Timeout, s.Engine = p.url, 2, 20*time.Second, 10*time.Second, testedEngine
 			r := p.load(t, s, 50)
 			if r.Errors.Total() != 0 || r.Requests == 0 {
 				t.Errorf("%d requests, errors %+v: %s", r.Requests, r.Errors, r.Example)

@@ -95,7 +95,7 @@ func (p *planted) serve(c net.Conn, id int64, behave func(*turn)) {
 
 // spec is a load on few connections. It lasts until enough requests came, so that a crowded machine only takes longer.
 func (p *planted) spec() Spec {
-	return Spec{URL: p.url, Connections: 4, Duration: 20 * time.Second, Timeout: 10 * time.Second,
+	return Spec{URL: p.url, Connections: 4, Duration: 20 * time.Second, Timeout: 10 * time.Second, Engine: testedEngine,
 		Expect: &Expect{Status: 200, Body: []byte(goodBody)}}
 }
 

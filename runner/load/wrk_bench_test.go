@@ -137,7 +137,7 @@ func TestARunMakesNoGarbage(t *testing.T) {
 		"open loop":              {Rate: 20000},
 		"connection per request": {NewConn: true},
 	} {
-		s.URL, s.Connections, s.Duration, s.Warmup = url, 16, time.Minute, 50*time.Millisecond
+		s.URL, s.Connections, s.Duration, s.Warmup, s.Engine = url, 16, time.Minute, 50*time.Millisecond, testedEngine
 		// Starting the loops has its fixed cost; what a request cost would multiply.
 		if requests, allocs := countAllocs(t, s, 1000); requests < 1000 || allocs > 100 {
 			t.Errorf("%s: %d allocations for %d requests", name, allocs, requests)

@@ -8,13 +8,14 @@ import (
 // Endpoint is what a shard knows of one endpoint. It may be in several groups, and outlive them. Its fields are for groups.
 // The zero Endpoint is new and idle.
 type Endpoint struct {
-	busy int64 // requests under way
+	busy  int64 // requests under way
+	asked bool  // ever
 
 	cost  float64 // peak-EWMA of latency in ns, as of stamp
 	stamp int64
 
 	second  int64   // the second that is counted
-	asked   float64 // in it
+	results float64 // in it
 	failed  float64
 	latency float64 // sum, in ns
 	badness float64 // f of Adaptive
@@ -34,7 +35,13 @@ const (
 )
 
 // Begin notes that a request goes to the endpoint. Each is ended by End.
-func (e *Endpoint) Begin() { e.busy++ }
+func (e *Endpoint) Begin() {
+	e.busy++
+	e.asked = true
+}
+
+// Asked reports whether a request ever went to the endpoint: one that is new in a group begins slowly, see [Group.Warm].
+func (e *Endpoint) Asked() bool { return e.asked }
 
 // Busy is the number of requests under way.
 func (e *Endpoint) Busy() int { return int(e.busy) }
@@ -49,7 +56,7 @@ func (e *Endpoint) End(now, took int64, ok, known bool) {
 		return
 	}
 	e.roll(now)
-	e.asked++
+	e.results++
 	e.latency += float64(took)
 	rtt := float64(took)
 	if !ok {
@@ -93,16 +100,16 @@ func (e *Endpoint) roll(now int64) {
 	}
 	e.second += n
 	failed := 0.0
-	if e.asked > 0 {
-		failed = e.failed / e.asked
+	if e.results > 0 {
+		failed = e.failed / e.results
 		if e.slow == 0 {
-			e.slow = e.latency / e.asked
+			e.slow = e.latency / e.results
 		}
-		e.slow += smoothing * (e.latency/e.asked - e.slow)
+		e.slow += smoothing * (e.latency/e.results - e.slow)
 	}
 	e.badness += smoothing * (failed - e.badness)
 	if n > 1 {
 		e.badness *= math.Pow(1-smoothing, float64(n-1))
 	}
-	e.asked, e.failed, e.latency = 0, 0, 0
+	e.results, e.failed, e.latency = 0, 0, 0
 }

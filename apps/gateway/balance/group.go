@@ -87,8 +87,15 @@ func (g *Group) Set(i int, up bool, now int64) {
 			g.live = append(g.live, int32(j))
 		}
 	}
-	if up && g.slow > 0 && len(g.live) > 1 {
-		e.since = now
+	if up && len(g.live) > 1 {
+		g.Warm(i, now)
+	}
+}
+
+// Warm has member i begin slowly: it came back, or is new among others that are not.
+func (g *Group) Warm(i int, now int64) {
+	if g.slow > 0 {
+		g.all[i].since = now
 		g.ramp = now + g.slow
 	}
 }

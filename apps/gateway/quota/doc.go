@@ -10,8 +10,8 @@
 // [Book] holds such words, one for each key, for all shards. It is bounded, and no key can be made to begin anew: what is
 // evicted leaves what it had used up behind, and who comes instead begins with that.
 //
-// [Leases] is what a shard holds of a Book: tokens taken in batches and given out one by one, without an atomic. A batch
-// grows with what the shard uses and ends after [Policy] interval.
+// [Leases] is what a shard holds of a Book: tokens taken in batches and given out one by one, without an atomic. A lease
+// ends after the policy's Interval; its size follows what the shard uses.
 //
 // How exact it is. A bucket admits, over any time d, at most Burst + d·Limit/Period; the rounding of one token to a
 // sixteenth of a nanosecond makes that right within 0.004 % at a million a second. A window admits at most Limit in each

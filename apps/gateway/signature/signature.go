@@ -25,6 +25,9 @@ const (
 	Replayed // the nonce was used
 	Full     // no room to remember the nonce: not the client's fault
 	numRefusals
+
+	// Refusals is how many there are, 0 included.
+	Refusals = int(numRefusals)
 )
 
 var refusals = [numRefusals]string{

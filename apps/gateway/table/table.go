@@ -29,8 +29,12 @@ type site struct {
 	targets []target // by the Tag of their path
 }
 
-// target is the end of a path: its rules, the more specific before the less.
+// target is the end of a path: its rules, the more specific before the less. The usual one has a single rule that asks for
+// no field line: that is looked at where it lies, without another line of memory.
 type target struct {
+	single  bool
+	index   int32     // of the single rule
+	methods methodSet // that it takes, HEAD with GET
 	choices []choice
 	allow   string
 }
@@ -208,8 +212,15 @@ func validHost(s string) bool {
 	return len(s) <= maxHost
 }
 
-// settle computes what a path allows, RFC 9110 §10.2.1.
+// settle computes what a path allows, RFC 9110 §10.2.1, and whether it is a single rule's.
 func (t *target) settle() {
+	if len(t.choices) == 1 && len(t.choices[0].headers) == 0 {
+		c := &t.choices[0]
+		t.single, t.index, t.methods = true, int32(c.index), c.methods
+		if c.methods&(1<<httpcore.MethodGet) != 0 {
+			t.methods |= 1 << httpcore.MethodHead
+		}
+	}
 	var set methodSet
 	for i := range t.choices {
 		set |= t.choices[i].methods
@@ -340,6 +351,12 @@ func (s *site) find(path []byte, p *httpcore.Params) *target {
 
 // match returns the first rule of a path that holds. GET's rules take HEAD where none of HEAD's own does, RFC 9110 §9.3.2.
 func (t *target) match(m httpcore.Method, f Fields) Match {
+	if t.single {
+		if t.methods>>m&1 == 0 {
+			return Match{-1, t.allow}
+		}
+		return Match{Rule: int(t.index)}
+	}
 	if i := t.first(m, f); i >= 0 {
 		return Match{Rule: i}
 	}

@@ -23,6 +23,9 @@ const (
 	NoSubject                        // no sub to tell consumers apart by, RFC 7519 §4.1.2
 	Revoked                          // by its jti, its subject or its key
 	numRefusals
+
+	// Refusals is how many there are, 0 included.
+	Refusals = int(numRefusals)
 )
 
 var refusals = [numRefusals]string{
