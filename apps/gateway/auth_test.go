@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -74,8 +73,8 @@ func withEcho(t testing.TB) {
 	t.Cleanup(func() { kinds = old })
 }
 
-// configured is a gateway of a configuration.
-func configured(t testing.TB, text string) *Gateway {
+// echoing is a gateway of a configuration whose routes end with echo.
+func echoing(t testing.TB, text string) *Gateway {
 	t.Helper()
 	withEcho(t)
 	g, err := New(Read("test.toml", []byte(text)))
@@ -86,12 +85,10 @@ func configured(t testing.TB, text string) *Gateway {
 	return g
 }
 
-// visitor is a peer with an address, whose loop other goroutines may post to.
+// visitor is a peer with an address.
 type visitor struct {
 	*peer
 	address netip.AddrPort
-	mu      sync.Mutex
-	far     []func()
 }
 
 // visit opens a connection from an address.
@@ -103,12 +100,6 @@ func (w *world) visit(address string) *visitor {
 
 func (v *visitor) PeerOf(*httpcore.Conn) netip.AddrPort { return v.address }
 
-func (v *visitor) Post(fire func()) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.far = append(v.far, fire)
-}
-
 // got sends a request, and returns the status, the head and the content of its answer. It waits for what is done off the
 // loop.
 func (v *visitor) got(request string) (status, head, content string) {
@@ -116,11 +107,7 @@ func (v *visitor) got(request string) (status, head, content string) {
 	v.out = v.out[:0]
 	v.send(request)
 	for end := time.Now().Add(20 * time.Second); len(v.out) == 0; time.Sleep(100 * time.Microsecond) {
-		v.mu.Lock()
-		far := v.far
-		v.far = nil
-		v.mu.Unlock()
-		for _, fire := range far {
+		for fire := v.posted(); fire != nil; fire = v.posted() {
 			fire()
 		}
 		v.write()
@@ -199,7 +186,7 @@ auth = { by = ["signature"] }
 `
 
 func TestAuth(t *testing.T) {
-	g := configured(t, authText)
+	g := echoing(t, authText)
 	w := newWorld(t, g, false)
 	bearer := func(claims jwt.MapClaims) string {
 		if _, found := claims["iss"]; !found {
@@ -295,7 +282,7 @@ func signedRequest(path, nonce, content, sent string, chunked bool) string {
 
 // TestSigned: a signed request is taken once, and only with the content that was signed.
 func TestSigned(t *testing.T) {
-	g := configured(t, authText)
+	g := echoing(t, authText)
 	w := newWorld(t, g, false)
 	p := w.visit("192.0.2.1")
 	for _, c := range []struct {

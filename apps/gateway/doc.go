@@ -39,7 +39,7 @@
 //
 // A stage reads the request by Request.X, the [httpcore.Exchange]. No slice that it returns may be kept over a Wait: the
 // head moves into memory of its own then; read it again. The content waits, paused, until a stage asks for it by
-// [Request.Stream]; forward does. Without that it is thrown away with the answer.
+// [Request.Stream]; forward does. Without that it is thrown away with the answer. A [Guard] sees it first, and may stop it.
 //
 // [Request] is one pooled struct for each request in flight, of its shard. What stages leave for each other has fixed
 // places in it: Consumer, Endpoint, Target, and one struct for each stage (AuthPlace in auth.go …), all zeroed when the

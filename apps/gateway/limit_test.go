@@ -28,7 +28,7 @@ func TestLimitBy(t *testing.T) {
 		{"address", "2 0 0 0 0"},
 		{"route", "2 0 0 0 0"},
 	} {
-		g := configured(t, limitText(`{ name = "n", by = "`+c.by+`", limit = 2, period = "1h" }`))
+		g := echoing(t, limitText(`{ name = "n", by = "`+c.by+`", limit = 2, period = "1h" }`))
 		w := newWorld(t, g, false)
 		p, q := w.visit("2001:db8::1"), w.visit("2001:db8::2:0:0:1")
 		var got []string
@@ -59,7 +59,7 @@ func TestLimitBy(t *testing.T) {
 
 // TestLimitFields: an answer says which policy holds, and what is left of it; a refusal gives back what earlier rules gave.
 func TestLimitFields(t *testing.T) {
-	g := configured(t, limitText(`{ name = "wide", by = "route", limit = 10, period = "10s" }, { name = "narrow", by = "route", limit = 2, period = "60s", algorithm = "window" }, { name = "hidden", by = "route", limit = 100, quiet = true }`))
+	g := echoing(t, limitText(`{ name = "wide", by = "route", limit = 10, period = "10s" }, { name = "narrow", by = "route", limit = 2, period = "60s", algorithm = "window" }, { name = "hidden", by = "route", limit = 100, quiet = true }`))
 	w := newWorld(t, g, false)
 	p := w.visit("192.0.2.1")
 	const policies = "\r\nRateLimit-Policy: \"wide\";q=10;w=10, \"narrow\";q=2;w=60\r\n"
@@ -81,7 +81,7 @@ func TestSharedLimit(t *testing.T) {
 	text := func(burst int) string {
 		return limitText(fmt.Sprintf(`{ name = "n", by = "address", limit = 4, burst = %d, period = "1h" }`, burst))
 	}
-	g := configured(t, text(4))
+	g := echoing(t, text(4))
 	w := newWorld(t, g, false)
 	p := w.visit("192.0.2.1")
 	admitted := func() (n int) {
@@ -112,7 +112,7 @@ func TestSharedLimit(t *testing.T) {
 }
 
 func TestDeny(t *testing.T) {
-	g := configured(t, "[limit]\ndeny = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"+limitText(""))
+	g := echoing(t, "[limit]\ndeny = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"+limitText(""))
 	w := newWorld(t, g, false)
 	for address, want := range map[string]string{"192.0.2.1": "403", "192.0.3.1": "200", "2001:db8::1": "403", "2001:db9::1": "200"} {
 		for _, path := range []string{"/r", "/s"} {
@@ -125,7 +125,7 @@ func TestDeny(t *testing.T) {
 
 // TestConcurrency: a route has so many requests under way at once, and a place is free again however one ends.
 func TestConcurrency(t *testing.T) {
-	g := configured(t, "[[routes]]\nname = \"r\"\npath = \"/r\"\nlimit = [{ concurrency = { initial = 2, least = 2, most = 2, queue = 1 } }]\n")
+	g := echoing(t, "[[routes]]\nname = \"r\"\npath = \"/r\"\nlimit = [{ concurrency = { initial = 2, least = 2, most = 2, queue = 1 } }]\n")
 	w := newWorld(t, g, false)
 	const slow = "POST /r HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 	one, two, three := w.visit("192.0.2.1"), w.visit("192.0.2.2"), w.visit("192.0.2.3")
@@ -197,7 +197,7 @@ func TestLimitInRedis(t *testing.T) {
 			limitText(`{ name = "`+store+`", by = "address", limit = 20, period = "1h", store = "`+store+`" }`)
 	}
 	for _, store := range []string{"redis", "redis-each"} {
-		one, two := configured(t, text(store)), configured(t, text(store))
+		one, two := echoing(t, text(store)), echoing(t, text(store))
 		w := newWorld(t, one, false)
 		a, b := w.visit("192.0.2.1"), newWorld(t, two, false).visit("192.0.2.1")
 		for i := range 12 {
@@ -228,7 +228,7 @@ func TestLimitInRedis(t *testing.T) {
 		a.leave(nil)
 		w.whole(one)
 	}
-	one, two := configured(t, text("redis")), configured(t, text("redis-each"))
+	one, two := echoing(t, text("redis")), echoing(t, text("redis-each"))
 	kill()
 	p := newWorld(t, one, false).visit("192.0.2.9")
 	if status, _, _ := p.got(request("/r", "")); status != "200" {

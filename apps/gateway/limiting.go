@@ -47,7 +47,7 @@ func (l *limit) from(r *Request, i int) Verdict {
 	w.read(at)
 	now := at + w.even
 	s := l.scratch.Of(r.Shard)
-	for ; i < len(l.rules); i++ {
+	for begin := i; i < len(l.rules); i++ {
 		u := l.rules[i]
 		name := u.nameOf(r, s)
 		if u.asker != nil {
@@ -60,7 +60,7 @@ func (l *limit) from(r *Request, i int) Verdict {
 			left := leases.Left(&u.policy, key, now)
 			u.tell(r, s, &left)
 			if !admitted {
-				l.giveBack(r, s, i)
+				l.giveBack(r, s, begin, i)
 				return refuseMore(r, s, &left)
 			}
 		}
@@ -69,12 +69,11 @@ func (l *limit) from(r *Request, i int) Verdict {
 	return Next
 }
 
-// giveBack returns what the rules before i gave.
-func (l *limit) giveBack(r *Request, s *limitScratch, i int) {
-	for j := range i {
-		if u := l.rules[j]; u.asker == nil {
-			u.leases.Of(r.Shard).Return(s.keys[j])
-		}
+// giveBack returns what the rules from begin to i gave in this callback. What was given before the request waited for Redis
+// counts: the scratch is another request's since then.
+func (l *limit) giveBack(r *Request, s *limitScratch, begin, i int) {
+	for j := begin; j < i; j++ {
+		l.rules[j].leases.Of(r.Shard).Return(s.keys[j])
 	}
 }
 

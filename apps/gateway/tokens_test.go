@@ -88,9 +88,9 @@ func (v *visitor) until(request, want string) {
 func TestTokensOffLoop(t *testing.T) {
 	k := newECKey(t, "1")
 	file := filepath.Join(t.TempDir(), "keys.json")
-	write(t, file, jwks(t, k))
+	put(t, file, jwks(t, k))
 	for _, shared := range []bool{false, true} {
-		g := configured(t, jwtText(fmt.Sprintf("set = %q", file), ""))
+		g := echoing(t, jwtText(fmt.Sprintf("set = %q", file), ""))
 		w := newWorld(t, g, shared)
 		p := w.visit("192.0.2.1")
 		asked := request("/r", bearerOf(t, k, "alice"))
@@ -112,7 +112,7 @@ func TestTokensOffLoop(t *testing.T) {
 	}
 }
 
-func write(t testing.TB, path, text string) {
+func put(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -123,8 +123,8 @@ func write(t testing.TB, path, text string) {
 func TestPoolFull(t *testing.T) {
 	k := newECKey(t, "1")
 	file := filepath.Join(t.TempDir(), "keys.json")
-	write(t, file, jwks(t, k))
-	g := configured(t, jwtText(fmt.Sprintf("set = %q", file), "workers = 1\nqueue = 1"))
+	put(t, file, jwks(t, k))
+	g := echoing(t, jwtText(fmt.Sprintf("set = %q", file), "workers = 1\nqueue = 1"))
 	w := newWorld(t, g, false)
 	busy, served := 0, 0
 	const clients = 200
@@ -173,17 +173,17 @@ func TestKeyFileRotates(t *testing.T) {
 	dir := t.TempDir()
 	file, revoked := filepath.Join(dir, "keys.json"), filepath.Join(dir, "revoked")
 	one, two := newECKey(t, "1"), newECKey(t, "2")
-	write(t, file, jwks(t, one))
-	write(t, revoked, "# none\n")
-	g := configured(t, jwtText(fmt.Sprintf("set = %q", file), fmt.Sprintf("revoked = %q", revoked)))
+	put(t, file, jwks(t, one))
+	put(t, revoked, "# none\n")
+	g := echoing(t, jwtText(fmt.Sprintf("set = %q", file), fmt.Sprintf("revoked = %q", revoked)))
 	p := newWorld(t, g, false).visit("192.0.2.1")
 	first, second := request("/r", bearerOf(t, one, "alice")), request("/r", bearerOf(t, two, "bob"))
 	p.until(first, "200")
 	p.until(second, "401")
-	write(t, file, jwks(t, one, two))
+	put(t, file, jwks(t, one, two))
 	p.until(second, "200")
 	p.until(first, "200")
-	write(t, file, "nonsense")
+	put(t, file, "nonsense")
 	service := g.snapshot.Load().Routes[0].stages[0].(*auth).realm.tokens.service
 	for end := time.Now().Add(20 * time.Second); service.failed.Load() == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -191,10 +191,10 @@ func TestKeyFileRotates(t *testing.T) {
 		}
 	}
 	p.until(first, "200")
-	write(t, file, jwks(t, two))
+	put(t, file, jwks(t, two))
 	p.until(first, "401")
 	p.until(second, "200")
-	write(t, revoked, "sub bob\n")
+	put(t, revoked, "sub bob\n")
 	p.until(second, "401")
 }
 
@@ -215,8 +215,8 @@ func TestJWKS(t *testing.T) {
 	s := httptest.NewTLSServer(handler)
 	defer s.Close()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	write(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
-	g := configured(t, jwtText(fmt.Sprintf("url = %q\nca = %q", s.URL+"/keys?of=us", ca), ""))
+	put(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+	g := echoing(t, jwtText(fmt.Sprintf("url = %q\nca = %q", s.URL+"/keys?of=us", ca), ""))
 	p := newWorld(t, g, false).visit("192.0.2.1")
 	first := request("/r", bearerOf(t, one, "alice"))
 	if status, _, _ := p.got(first); status != "503" {
