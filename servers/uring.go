@@ -23,7 +23,7 @@ var uringCore = Core{
 }
 
 // uringDefault are the sizes that serve.
-var uringDefault = uringSizes{requests: 256, events: 4096, buffers: 256, buffer: 16 << 10}
+var uringDefault = uringSizes{requests: 256, events: 4096, buffers: 128, buffer: 16 << 10}
 
 // newUrings binds a loop for each worker.
 func newUrings(cfg Config, h *httpcore.Handler, sizes uringSizes) (Server, error) {

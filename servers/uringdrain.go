@@ -9,7 +9,8 @@ import (
 // uringEnd bounds the wait for requests that were cancelled.
 const uringEnd = time.Second
 
-// startAccept has the ring accept connections until it is cancelled or fails.
+// startAccept has the ring accept connections until it is cancelled or fails. It keeps to the limit of open files that holds
+// now: one that is changed later holds once it was armed again.
 func (l *uringLoop) startAccept() {
 	l.accepting = true
 	q := l.ring.request(uringOpAccept, l.listener, uringKey(uringAccepted, 0, 0))

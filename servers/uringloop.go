@@ -53,6 +53,7 @@ type uringLoop struct {
 	turn    []*uringConn // those being served
 	writers []*uringConn // with something to write when the turn ends
 	sent    []*uringConn // whose sends were handed over
+	scanned uint32       // the events before this one were looked at for what sends took
 	drafts  drafts
 	woken   bool
 	outs    loopOutbounds
@@ -189,12 +190,18 @@ func (l *uringLoop) wait(until int64) error {
 // come outbound connections, see loopOutbounds.take.
 func (l *uringLoop) take() {
 	from, to := l.ring.ready()
-	l.finishSends(from, to)
+	l.finishSends(to)
 	if l.outs.open > 0 {
 		l.takeOut(from, to)
 	}
 	for i := from; i != to; i++ {
 		l.dispatch(*l.ring.event(i))
+		if len(l.writers) >= writersMost {
+			l.flush()
+			l.ring.submit()
+			_, sent := l.ring.ready()
+			l.finishSends(sent)
+		}
 	}
 	l.ring.seen(to)
 }

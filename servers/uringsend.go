@@ -39,6 +39,10 @@ func (d *drafts) reset() {
 	d.used = 0
 }
 
+// writersMost is how many connections may have something to write before the turn's end is not waited for: each of them holds
+// a buffer with its answer.
+const writersMost = 64
+
 // flush makes requests of all that is to be written. What they name must not move until the ring was entered: nothing else
 // is done with a Conn between.
 func (l *uringLoop) flush() {
@@ -95,9 +99,11 @@ func (l *uringLoop) handOver(c *uringConn, q *uringSQE, size int) {
 	l.sent = append(l.sent, c)
 }
 
-// finishSends tells each Conn what its send took: all, unless one of the events from to to says otherwise. Where more events
+// finishSends tells each Conn what its send took: all, unless one of the events before to says otherwise. Where more events
 // wait outside of the ring, that is not known yet.
-func (l *uringLoop) finishSends(from, to uint32) {
+func (l *uringLoop) finishSends(to uint32) {
+	from := l.scanned
+	l.scanned = to
 	if len(l.sent) == 0 {
 		return
 	}

@@ -140,3 +140,19 @@ func ExampleParse() {
 	// today foreign [go version {port}] <nil>
 	// target today=…: the command does not say where the port goes: it must contain {port}, as in `mine=./server --port {port} --threads {workers}`
 }
+
+// TestMissingCore has a core that this machine cannot run: it is listed with the reason, and serves nothing.
+func TestMissingCore(t *testing.T) {
+	cores, err := parseList([]byte(`{"cores":[{"name":"uring","doc":"rings","lacks":[],"missing":"no io_uring; use Linux 6.1"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := Env{Coreserver: "coreserver", Cores: cores}
+	if k := env.List()[0]; k.Name != "uring" || k.Missing != "no io_uring; use Linux 6.1" {
+		t.Errorf("listed as %+v", k)
+	}
+	spec, err := Parse("uring", env)
+	if err != nil || spec.Lacks("GET", "/plaintext") != "no io_uring; use Linux 6.1" {
+		t.Errorf("%+v, %v", spec, err)
+	}
+}
