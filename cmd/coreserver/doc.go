@@ -15,6 +15,20 @@
 // without a byte of an answer (RFC 9112 §9.6). It exits with 2 when it was called wrongly and with 1 when the machine refused
 // something; standard error then says what, and what to do next.
 //
+// # A gateway
+//
+// With --app gateway it is an API gateway, of the configuration in the file of --config; apps/gateway/example.toml is one to
+// begin with, package apps/gateway says how it works. A new configuration is taken over when the file changes, at SIGHUP, and
+// by the admin interface; standard error says how that went. One with anything wrong in it is refused as a whole.
+//
+// # Restart
+//
+// SIGUSR2 has a new process of the same command, and of whatever the executable is by then, take this one's place. It is
+// given the listeners, so that nobody is refused; when it serves, this process drains and exits with 0. Where the new process
+// does not come so far, or the core cannot hand its listeners over (sequential, pool, evio), this one stays, and says why. The
+// new process prints its own listening line. --stats-fd and --pprof belong to one process: with them there is no restart.
+// What a gateway has counted, its limits and its breakers begin anew.
+//
 // # Figures from inside
 //
 // With --stats-fd N, file descriptor N is a stream that the starter keeps the other end of: one end of a Unix socketpair,
