@@ -107,7 +107,7 @@ func (v *visitor) got(request string) (status, head, content string) {
 	v.out = v.out[:0]
 	v.send(request)
 	for end := time.Now().Add(20 * time.Second); len(v.out) == 0; time.Sleep(100 * time.Microsecond) {
-		for fire := v.posted(); fire != nil; fire = v.posted() {
+		for fire := v.next(); fire != nil; fire = v.next() {
 			fire()
 		}
 		v.write()

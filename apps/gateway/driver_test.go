@@ -158,18 +158,20 @@ func (p *peer) leave(err error) {
 	p.conn.Abort(err)
 }
 
+// next returns what was posted first, nil if nothing was.
+func (w *world) next() (fire func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.posts) > 0 {
+		fire, w.posts = w.posts[0], w.posts[1:]
+	}
+	return fire
+}
+
 // turn lets time pass, and calls what was posted and what is due.
 func (w *world) turn(by time.Duration) {
 	w.now += int64(by)
-	for {
-		w.mu.Lock()
-		if len(w.posts) == 0 {
-			w.mu.Unlock()
-			break
-		}
-		fire := w.posts[0]
-		w.posts = w.posts[1:]
-		w.mu.Unlock()
+	for fire := w.next(); fire != nil; fire = w.next() {
 		fire()
 	}
 	for i := 0; i < len(w.timers); i++ {
