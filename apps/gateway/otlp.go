@@ -12,7 +12,7 @@ import (
 )
 
 // collectorTime bounds one exchange with a collector.
-const collectorTime = 10 * time.Second
+const collectorTime = 5 * time.Second
 
 // maxCollected bounds what is read of a collector's answer.
 const maxCollected = 1 << 20

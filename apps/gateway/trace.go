@@ -203,20 +203,33 @@ func (t *tracer) run(g *Gateway) {
 			g.shards.each(func(s *Shard) { s.Do(t.gather) })
 			end = time.After(min(journalRest, 2*t.flush))
 		case <-end:
-			for len(t.sheets) > 0 {
-				t.send(<-t.sheets)
-			}
+			t.sendRest()
 			return
 		}
 	}
 }
 
-func (t *tracer) send(spans []span) {
+// sendRest sends what waits, or gives it up with the first that does not go: the process is ending.
+func (t *tracer) sendRest() {
+	reached := true
+	for len(t.sheets) > 0 {
+		spans := <-t.sheets
+		if !reached {
+			t.failed.Add(int64(len(spans)))
+			continue
+		}
+		reached = t.send(spans)
+	}
+}
+
+// send reports whether the spans have gone.
+func (t *tracer) send(spans []span) bool {
 	if err := t.to.post(appendSpans(nil, t.service, spans)); err != nil {
 		t.failed.Add(int64(len(spans))) // shown on /metrics
-		return
+		return false
 	}
 	t.sent.Add(int64(len(spans)))
+	return true
 }
 
 func (t *tracer) gather(s *Shard) {

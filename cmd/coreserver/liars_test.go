@@ -66,6 +66,7 @@ var lies = map[string]string{
 	"/huge":          "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 1<<17) + "\r\n\r\n",
 	"/untilclose":    "HTTP/1.1 200 OK\r\n\r\nto the endcut",
 	"/interim":       "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + sound,
+	"/chunked":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
 	"/empty204":      "HTTP/1.1 204 No Content\r\n\r\n" + smuggled,
 }
 
@@ -145,6 +146,12 @@ forward = {}
 					}
 				}
 			}
+			for _, fields := range []string{"", "Host: a\r\n"} { // an old client knows neither chunks nor, perhaps, Host
+				head, content := oldClient(t, p.url, "/chunked", fields)
+				if !strings.HasPrefix(head, "HTTP/1.1 200") || strings.Contains(head, "Transfer-Encoding") || content != "hello world" {
+					t.Errorf("HTTP/1.0 with %q got %q, %q", fields, head, content)
+				}
+			}
 			for _, path := range []string{"/close", "/stall", "/half"} { // the same with content on its way
 				outcome(p.url+path, strings.Repeat("x", 1<<20))
 				if got := outcome(p.url+"/sound", strings.Repeat("x", 1<<20)); got != "200 sound" {
@@ -153,6 +160,23 @@ forward = {}
 			}
 		})
 	}
+}
+
+// oldClient asks in HTTP/1.0 and reads to the connection's end.
+func oldClient(t *testing.T, url, path, fields string) (head, content string) {
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(bound))
+	fmt.Fprintf(c, "GET %s HTTP/1.0\r\n%s\r\n", path, fields)
+	b, err := io.ReadAll(c)
+	if err != nil {
+		t.Errorf("HTTP/1.0: %v", err)
+	}
+	head, content, _ = strings.Cut(string(b), "\r\n\r\n")
+	return head, content
 }
 
 // outcome asks once and returns the status and the content, or cut where its end did not come.
