@@ -14,7 +14,7 @@ type Gateway struct {
 
 	taken, refused atomic.Int64 // configurations after the first
 	draining       atomic.Bool
-	path           string // of the configuration; empty where it came from no file
+	path, stamp    string // of the configuration's file, and what it was like when it was read first; empty where there is none
 
 	mu     sync.Mutex // of what follows, and of taking over a configuration
 	ids    map[memoKey]*keepID

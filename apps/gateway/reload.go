@@ -13,12 +13,12 @@ const watchEvery = 500 * time.Millisecond
 
 // Open returns a gateway of the configuration in a file, which Reload reads again.
 func Open(path string) (*Gateway, error) {
-	c, f := ReadFile(path)
-	g, err := New(c, f)
+	stamp := stampOf(path) // before it is read: what changes from here on is a change
+	g, err := New(ReadFile(path))
 	if err != nil {
 		return nil, err
 	}
-	g.path = path
+	g.path, g.stamp = path, stamp
 	return g, nil
 }
 
@@ -37,7 +37,7 @@ func (g *Gateway) Reload() error {
 // Watch reloads whenever the file has changed and stayed as it is for one look, until ctx ends. Each time it tells how it
 // went. A file that was half written is refused, and looked at again when it changes on.
 func (g *Gateway) Watch(ctx context.Context, told func(err error)) {
-	last := stampOf(g.path)
+	last := g.stamp
 	changed := false
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()

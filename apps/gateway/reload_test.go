@@ -118,14 +118,24 @@ func TestReload(t *testing.T) {
 		close(ended)
 	}()
 	write(fmt.Sprintf(sound, "two") + "\nbogus = 1")
-	if err := <-told; err == nil || !strings.HasPrefix(err.Error(), path+":4:1: routes.0.bogus: no such key") {
+	next := func() error {
+		t.Helper()
+		select {
+		case err := <-told:
+			return err
+		case <-time.After(bound):
+			t.Fatal("nobody saw that the file changed")
+			return nil
+		}
+	}
+	if err := next(); err == nil || !strings.HasPrefix(err.Error(), path+":4:1: routes.0.bogus: no such key") {
 		t.Errorf("a broken file: %v", err)
 	}
 	if !strings.HasPrefix(g.Describe(), "configuration 1:") || g.snapshot.Load().Routes[0].Name != "one" {
 		t.Errorf("after a broken file: %s", g.Describe())
 	}
 	write(fmt.Sprintf(sound, "three"))
-	if err := <-told; err != nil || g.snapshot.Load().Routes[0].Name != "three" {
+	if err := next(); err != nil || g.snapshot.Load().Routes[0].Name != "three" {
 		t.Errorf("a new file: %v, %s", err, g.Describe())
 	}
 	cancel()
