@@ -48,6 +48,7 @@ func (g *Gateway) take(c *Config, f *Faults) error {
 		sn.number = old.number
 	}
 	sn.number++
+	g.forget(sn)
 	g.snapshot.Store(sn)
 	for _, s := range b.made {
 		if v, ok := s.value.(Starter); ok {

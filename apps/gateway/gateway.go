@@ -16,9 +16,9 @@ type Gateway struct {
 	draining       atomic.Bool
 	path, stamp    string // of the configuration's file, and what it was like when it was read first; empty where there is none
 
-	mu     sync.Mutex // of what follows, and of taking over a configuration
-	ids    map[memoKey]*keepID
-	nextID int
+	mu   sync.Mutex // of what follows, and of taking over a configuration
+	ids  map[memoKey]*keepID
+	free []int // numbers below len(ids)+len(free) that no id has
 }
 
 // Routes are what a core serves: one route that takes every method and path.
@@ -123,9 +123,26 @@ func (g *Gateway) keepID(kind, name string) *keepID {
 	k := memoKey{kind, name}
 	id := g.ids[k]
 	if id == nil {
-		id = &keepID{kind, name, g.nextID}
-		g.nextID++
+		id = &keepID{kind: kind, name: name, index: len(g.ids)}
+		if n := len(g.free) - 1; n >= 0 {
+			id.index, g.free = g.free[n], g.free[:n]
+		}
 		g.ids[k] = id
 	}
 	return id
+}
+
+// forgetAfter is how many configurations later the number of a state that none of them names goes to another.
+const forgetAfter = 64
+
+// forget gives numbers back that were not named for long. The caller has g.mu.
+func (g *Gateway) forget(sn *Snapshot) {
+	for k, id := range g.ids {
+		if sn.keeps[id] {
+			id.named = sn.number
+		} else if sn.number-id.named > forgetAfter {
+			delete(g.ids, k)
+			g.free = append(g.free, id.index)
+		}
+	}
 }

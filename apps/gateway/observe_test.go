@@ -49,10 +49,15 @@ func answeredBy(g *Gateway, last ...Stage) *Gateway {
 	sn := g.snapshot.Load()
 	old := sn.table.routes[0]
 	n := len(old.stages) - 1
-	rt := newRoute(old.Name, slices.Concat(old.stages[:n:n], last, old.stages[n:]))
+	rt := newRoute(old.Name, slices.Concat(withoutForward(old.stages[:n]), last, old.stages[n:]))
 	rt.Index, rt.Upstream, rt.Config = old.Index, old.Upstream, old.Config
 	sn.table.routes[0] = rt
 	return g
+}
+
+// withoutForward is a copy of stages without forward, so that something else may stand in for it.
+func withoutForward(stages []Stage) []Stage {
+	return slices.DeleteFunc(slices.Clone(stages), func(s Stage) bool { _, is := s.(*forward); return is })
 }
 
 // fake is a stage that plays forward: it makes attempts, and answers.

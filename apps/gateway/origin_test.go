@@ -86,7 +86,7 @@ func stand(t testing.TB, config string, o Stage) *Gateway {
 func end(g *Gateway, o Stage) {
 	table := g.snapshot.Load().table
 	for i, old := range table.routes {
-		rt := newRoute(old.Name, append(old.stages[:len(old.stages)-1:len(old.stages)-1], o))
+		rt := newRoute(old.Name, append(withoutForward(old.stages[:len(old.stages)-1]), o))
 		rt.Index, rt.Upstream, rt.Config = old.Index, old.Upstream, old.Config
 		table.routes[i] = rt
 	}

@@ -93,6 +93,30 @@ func TestStateOfReload(t *testing.T) {
 	}
 }
 
+// TestNamesOfReload keeps no number for every name there ever was, and gives none to two.
+func TestNamesOfReload(t *testing.T) {
+	g := opened(t, "[[routes]]\nname = \"only\"\npath = \"/\"")
+	for i := range 500 {
+		c, _ := takeNamed(t, g, fmt.Sprint("name", i), "x", false)
+		ask(t, g, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		g.shards.each(func(s *Shard) {
+			if n := c.tally.Of(s).n; n != 1 {
+				t.Fatalf("name%d was counted %d times", i, n)
+			}
+			if len(s.kept) > 2*forgetAfter {
+				t.Fatalf("a shard keeps %d states after %d reloads", len(s.kept), i)
+			}
+		})
+	}
+	used := map[int]bool{}
+	for _, id := range g.ids {
+		if used[id.index] {
+			t.Errorf("two states have the number %d", id.index)
+		}
+		used[id.index] = true
+	}
+}
+
 // TestReload reads the file again, when told and when it changes, and says what was wrong.
 func TestReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gateway.toml")

@@ -38,7 +38,7 @@ func TestRoutes(t *testing.T) {
 		"GET http://h:80/users/7?x HTTP/1.1|Host: h":                    "200 users id=7",
 		"GET /users/7 HTTP/1.1|Host: h|X-Version: 2":                    "200 beta id=7",
 		"PUT /users/7 HTTP/1.1|Host: h|Content-Length: 0":               "200 users id=7",
-		"POST /users/7 HTTP/1.1|Host: h|Content-Length: 0":              "404 GET, HEAD, PUT",
+		"POST /users/7 HTTP/1.1|Host: h|Content-Length: 0":              "405 GET, HEAD, PUT",
 		"GET /none HTTP/1.1|Host: h":                                    "404",
 		"GET /a/b HTTP/1.1|Host: A.example.org:8080|X-Key: |X-Pre: abc": "200 hosted rest=a/b",
 		"GET /a/b HTTP/1.1|Host: a.example.org|X-Key: |X-Pre: b":        "404",

@@ -141,7 +141,8 @@ func (s *Shard) adopt(sn *Snapshot) {
 // keepID is a kind and name of state, known to all shards by one number for as long as a snapshot names it.
 type keepID struct {
 	kind, name string
-	index      int
+	index      int   // in each Shard.kept
+	named      int64 // the number of the last configuration that did; under Gateway.mu
 }
 
 // Kept is a shard's state of one kind and name.
