@@ -2,7 +2,7 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
-# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled or selftest, and show it in the README
+# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, generators or selftest, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
