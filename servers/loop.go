@@ -64,10 +64,8 @@ type loop struct {
 // protocol is what is spoken on the connections of a loop: HTTP, or canned bytes.
 type protocol interface {
 	open(l *loop, c *loopConn)
-	// serve gives c its turn. What it closes it closes by drop.
-	serve(l *loop, c *loopConn)
-	// take is the first half of a turn, which reads; it reports whether give, the second, which writes, must follow. Several
-	// connections may have the first before one has the second.
+	// take is the first half of c's turn, which reads; it reports whether give, the second, which writes, must follow. Several
+	// connections may have the first before one of them has the second. What they close they close by drop.
 	take(l *loop, c *loopConn) bool
 	give(l *loop, c *loopConn)
 	// expired is called when c's timer fires.
@@ -196,7 +194,9 @@ func (l *loop) serveReady() {
 			l.recycle(c)
 			continue
 		}
-		l.speak.serve(l, c)
+		if l.speak.take(l, c) {
+			l.speak.give(l, c)
+		}
 	}
 }
 
