@@ -15,7 +15,7 @@ const (
 	// togetherMost is how many events are read from before the first of them is answered. One after the other, reading, our own
 	// code and the kernel's long way out push each other out of the caches of instructions each time; together each is there for
 	// several connections. More would keep the first one waiting, and fill the caches with answers.
-	togetherMost = 8
+	togetherMost = 32
 	// spareConns bounds the closed connections kept for new ones.
 	spareConns = 1024
 	// lastGrace is how long a draining core waits for one more request of a connection that is idle, the first one where
