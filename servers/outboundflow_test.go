@@ -22,6 +22,9 @@ const flowMost = 256 << 10
 // flowSize is more than the sockets on the way hold together, where those of the test are small.
 const flowSize = 16 << 20
 
+// flowPiece is what is written of it at once: less than the sockets hold, so that something is written before they are full.
+const flowPiece = 64 << 10
+
 // flowTime bounds a transfer, on a machine that does much else.
 const flowTime = 2 * time.Minute
 
@@ -34,11 +37,12 @@ func TestOutboundSlowClient(t *testing.T) {
 		c.SetDeadline(time.Now().Add(flowTime))
 		io.Copy(io.Discard, c)
 		wrote.Store(0)
-		for at := 0; at < flowSize; at += len(pattern) {
-			if _, err := c.Write(pattern); err != nil {
+		for at := 0; at < flowSize; at += flowPiece {
+			from := at % len(pattern)
+			if _, err := c.Write(pattern[from : from+flowPiece]); err != nil {
 				return
 			}
-			wrote.Add(int64(len(pattern)))
+			wrote.Add(flowPiece)
 		}
 	})
 	relaying(t, &relays{to: u.addr}, servers.Config{}, func(t *testing.T, r *running) error {
@@ -111,12 +115,11 @@ func TestOutboundSlowUpstream(t *testing.T) {
 				if err := c.send(fmt.Sprintf("POST /relay HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", flowSize)); err != nil {
 					return err
 				}
-				const piece = 64 << 10 // less than what the sockets hold, on a core that takes little more than they do
-				for at := 0; at < flowSize; at += piece {
-					if _, err := c.Write(pattern[:piece]); err != nil {
+				for at := 0; at < flowSize; at += flowPiece {
+					if _, err := c.Write(pattern[:flowPiece]); err != nil {
 						return err
 					}
-					wrote.Add(piece)
+					wrote.Add(flowPiece)
 				}
 				return nil
 			}()
