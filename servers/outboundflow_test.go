@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ const flowMost = 256 << 10
 // flowSize is more than the sockets on the way hold together, where those of the test are small.
 const flowSize = 16 << 20
 
+// flowPiece is what is written of it at once: less than the sockets hold, so that something is written before they are full.
+const flowPiece = 64 << 10
+
 // flowTime bounds a transfer, on a machine that does much else.
 const flowTime = 2 * time.Minute
 
@@ -33,11 +37,12 @@ func TestOutboundSlowClient(t *testing.T) {
 		c.SetDeadline(time.Now().Add(flowTime))
 		io.Copy(io.Discard, c)
 		wrote.Store(0)
-		for at := 0; at < flowSize; at += len(pattern) {
-			if _, err := c.Write(pattern); err != nil {
+		for at := 0; at < flowSize; at += flowPiece {
+			from := at % len(pattern)
+			if _, err := c.Write(pattern[from : from+flowPiece]); err != nil {
 				return
 			}
-			wrote.Add(int64(len(pattern)))
+			wrote.Add(flowPiece)
 		}
 	})
 	relaying(t, &relays{to: u.addr}, servers.Config{}, func(t *testing.T, r *running) error {
@@ -85,7 +90,7 @@ func stalls(n *atomic.Int64) error {
 // TestOutboundSlowUpstream has a client send much to an upstream that takes nothing for a while.
 func TestOutboundSlowUpstream(t *testing.T) {
 	t.Parallel()
-	gate := make(chan struct{})
+	gate := make(chan struct{}, len(servers.Cores)) // never waits: one for each core
 	u := newUpstream(t, func(c *net.TCPConn) {
 		c.SetReadBuffer(64 << 10)
 		c.SetDeadline(time.Now().Add(flowTime))
@@ -99,6 +104,8 @@ func TestOutboundSlowUpstream(t *testing.T) {
 			return err
 		}
 		defer c.Close()
+		let := sync.OnceFunc(func() { gate <- struct{}{} })
+		defer let() // or the upstream waits for ever where a check fails
 		c.SetWriteBuffer(64 << 10)
 		c.SetDeadline(time.Now().Add(flowTime))
 		var wrote atomic.Int64
@@ -108,11 +115,11 @@ func TestOutboundSlowUpstream(t *testing.T) {
 				if err := c.send(fmt.Sprintf("POST /relay HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", flowSize)); err != nil {
 					return err
 				}
-				for at := 0; at < flowSize; at += len(pattern) {
-					if _, err := c.Write(pattern); err != nil {
+				for at := 0; at < flowSize; at += flowPiece {
+					if _, err := c.Write(pattern[:flowPiece]); err != nil {
 						return err
 					}
-					wrote.Add(int64(len(pattern)))
+					wrote.Add(flowPiece)
 				}
 				return nil
 			}()
@@ -126,7 +133,7 @@ func TestOutboundSlowUpstream(t *testing.T) {
 		if most := r.relays.most.Load(); most > flowMost {
 			return fmt.Errorf("the relay held %d bytes", most)
 		}
-		gate <- struct{}{}
+		let()
 		if err := <-sent; err != nil {
 			return err
 		}
