@@ -37,7 +37,8 @@ func (c *hotCache) find(m httpcore.Method, host, path []byte, f Fields, p *httpc
 }
 
 // BenchmarkHotCache asks for 1024 paths in turn, which all fit, and for ever new ones, which thrash it, with the cache and
-// without. A rule that looks at field lines could not be cached so at all.
+// without. Where all fit it saved some 250 ns of a lookup among 100,000 routes; new paths, which a client can make up at
+// will, cost 170 ns more than without it, and a rule that looks at field lines could not be cached so at all. So there is none.
 func BenchmarkHotCache(b *testing.B) {
 	rules, hosts, paths := many(100_000, "param")
 	table, faults := Build(rules)
