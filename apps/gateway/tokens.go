@@ -154,9 +154,9 @@ type keySource struct {
 	pem, set         string
 	remote           *remote
 	every            time.Duration
-	ring             *token.Keyring // the last one; nil if there was none yet. The service's mu guards it
-	stamp            string         // of the file; the same
-	due              time.Time      // when url is asked again; only the service's goroutine knows
+	ring             *token.Keyring // the last one; nil if there was none yet. The service's mu guards it, and what follows
+	stamp            string         // of the file
+	due              time.Time      // when url is asked again
 }
 
 // tokenService keeps the keys and revocations of the process up to date, and verifies what takes long.
@@ -167,14 +167,15 @@ type tokenService struct {
 	revoked string
 	refresh time.Duration
 
-	mu      sync.Mutex // of read
-	stamp   string     // of the revocations
-	list    *token.Revocations
-	failed  atomic.Pointer[string] // why something could not be read last; nil if all could
-	without atomic.Bool            // a url has not answered yet
-	hurry   chan struct{}          // a token names a key that is not known
-	stop    chan struct{}
-	ended   sync.WaitGroup
+	mu        sync.Mutex // of read
+	stamp     string     // of the revocations
+	list      *token.Revocations
+	failed    atomic.Pointer[string] // why a file could not be read last; nil if all could
+	unfetched atomic.Pointer[string] // and a url
+	without   atomic.Bool            // a url has not answered yet
+	hurry     chan struct{}          // a token names a key that is not known
+	stop      chan struct{}
+	ended     sync.WaitGroup
 }
 
 func newTokenService(c *JWTConfig, sources []*keySource) *tokenService {
@@ -218,7 +219,7 @@ func (t *tokenService) Wait() { t.ended.Wait() }
 func (t *tokenService) Collect(m *Metrics) {
 	m.Gauge("gateway_jwt_keys", "Keys that tokens are verified by.", "", float64(t.anchor.Load().Keys.Len()))
 	m.Gauge("gateway_jwt_keys_failed", "1 while keys or revocations could not be read or fetched when they were looked at last.", "",
-		float64(btoi(t.failed.Load() != nil)))
+		float64(btoi(t.failed.Load() != nil || t.unfetched.Load() != nil)))
 }
 
 // wanted says that a token names a key that is not there: a url may have it by now. It reports whether one has never
@@ -250,18 +251,18 @@ func (t *tokenService) work() {
 			t.fetch(true)
 			last = time.Now()
 		}
-		t.note(t.read(false))
+		note(&t.failed, t.read(false))
 	}
 }
 
 // note remembers what went wrong last.
-func (t *tokenService) note(err error) {
+func note(where *atomic.Pointer[string], err error) {
 	if err == nil {
-		t.failed.Store(nil)
+		where.Store(nil)
 		return
 	}
 	text := err.Error()
-	t.failed.Store(&text)
+	where.Store(&text)
 }
 
 // fetch asks the urls that are due, or all of them, and takes over what they say. What fails leaves the keys as they were.
@@ -272,7 +273,10 @@ func (t *tokenService) fetch(all bool) {
 		if s.remote == nil {
 			continue
 		}
-		if all || time.Now().After(s.due) {
+		t.mu.Lock()
+		due := all || time.Now().After(s.due)
+		t.mu.Unlock()
+		if due {
 			asked = true
 			if err := t.ask(s); err != nil {
 				failed = errors.Join(failed, err)
@@ -286,26 +290,30 @@ func (t *tokenService) fetch(all bool) {
 		t.mu.Lock()
 		failed = errors.Join(failed, t.publish())
 		t.mu.Unlock()
-		t.note(failed)
+		note(&t.unfetched, failed)
 	}
 	t.without.Store(without)
 }
 
 // ask asks a url. It is asked again sooner where it failed.
 func (t *tokenService) ask(s *keySource) error {
-	s.due = time.Now().Add(s.every)
+	again := s.every
 	b, err := s.remote.get()
+	var ring *token.Keyring
 	if err == nil {
-		var ring *token.Keyring
-		if ring, _, err = token.ParseSet(b, true); err == nil {
-			t.mu.Lock()
-			s.ring = ring
-			t.mu.Unlock()
-			return nil
-		}
+		ring, _, err = token.ParseSet(b, true)
 	}
-	s.due = time.Now().Add(min(s.every, hurryEvery))
-	return fmt.Errorf("%s: %w", s.at, err)
+	if err != nil {
+		again = min(again, hurryEvery)
+		err = fmt.Errorf("%s: %w", s.at, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.due = time.Now().Add(again)
+	if ring != nil {
+		s.ring = ring
+	}
+	return err
 }
 
 // read reads the files that have changed since it was called last. With strict, whatever is wrong is an error; otherwise
