@@ -4,7 +4,7 @@
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
 # make robust     check cores and peers against HTTP/1.1, besiege the cores, and soak one for 15 minutes (an hour)
 # make vuln       look for known vulnerabilities in what the lab is made of; asks vuln.go.dev, or takes GOVULNDB=file:///…
-# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, selftest, tuning, siege or soak, and show it in the README
+# make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, selftest, tuning, generators, siege or soak, and show it in the README
 # make tuning     what each step of results/reference/tuning.toml gave (ten minutes); publish it AS=tuning
 # make pgo        record anew by which profile coreserver is built (a minute)
 # NO_INSTALL=1    install nothing; what is missing is left out, and said

@@ -17,7 +17,7 @@ func (p *Params) At(path []byte, i int) (name string, value []byte) {
 }
 
 // Find looks up a method and a path, and notes the parameters in p. It is for whoever routes by more than a path, and
-// tells its routes apart by Route.Tag; a server that serves the Router as it is needs none of it. It allocates nothing, and
+// tells its routes apart by Match.Tag; a server that serves the Router as it is needs none of it. It allocates nothing, and
 // any number of goroutines may call it.
 func (r *Router) Find(m Method, path []byte, p *Params) Match {
 	p.found.names = nil

@@ -33,5 +33,5 @@ type Route struct {
 	Serve func(x *Exchange)
 
 	// Tag is for whoever calls [Router.Find]. Nothing here looks at it.
-	Tag int
+	Tag uint32
 }

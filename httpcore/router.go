@@ -55,6 +55,7 @@ type target struct {
 
 type methodRoute struct {
 	method Method
+	tag    uint32 // route.Tag, here where a lookup has been anyway
 	route  *Route
 	next   *methodRoute
 }
@@ -63,6 +64,7 @@ type methodRoute struct {
 type Match struct {
 	Route *Route // nil: no such path, or not with this method: see Allow
 	Allow string // value of an Allow field for this path; empty where the path does not exist
+	Tag   uint32 // of the Route
 }
 
 // params are the spans of a match's parameters in the path.
@@ -93,7 +95,11 @@ func (r *Router) find(m Method, path []byte, p *params) Match {
 		return Match{}
 	}
 	p.names = t.names
-	return Match{Route: t.route(m), Allow: t.allow}
+	end := t.route(m)
+	if end == nil {
+		return Match{Allow: t.allow}
+	}
+	return Match{Route: end.route, Allow: t.allow, Tag: end.tag}
 }
 
 // match returns where a path leads. The longer the part of it that is matched by static bytes, the better; and the whole is
@@ -204,7 +210,7 @@ func (n *node) pass(path []byte, i int) int {
 
 // route returns the route that answers method m. GET serves HEAD, RFC 9110 §9.3.2, unless that has its own; what is left
 // goes to the route of any method.
-func (t *target) route(m Method) *Route {
+func (t *target) route(m Method) *methodRoute {
 	r := t.own(m)
 	if r == nil && m == MethodHead {
 		r = t.own(MethodGet)
@@ -216,10 +222,10 @@ func (t *target) route(m Method) *Route {
 }
 
 // own returns the route that was added for method m; that of any method is kept under MethodUnknown.
-func (t *target) own(m Method) *Route {
+func (t *target) own(m Method) *methodRoute {
 	for r := &t.first; r != nil; r = r.next {
 		if r.method == m {
-			return r.route
+			return r
 		}
 	}
 	return nil
@@ -249,12 +255,12 @@ func (r *Router) Add(route Route) error {
 	t := *place
 	switch {
 	case t == nil:
-		t = &target{first: methodRoute{method: m, route: &route}, names: names}
+		t = &target{first: methodRoute{method: m, tag: route.Tag, route: &route}, names: names}
 		*place = t
 	case t.own(m) != nil:
-		return fmt.Errorf("route %s is there already as %s", routeName(&route), routeName(t.own(m)))
+		return fmt.Errorf("route %s is there already as %s", routeName(&route), routeName(t.own(m).route))
 	default:
-		t.first.next = &methodRoute{m, &route, t.first.next}
+		t.first.next = &methodRoute{m, route.Tag, &route, t.first.next}
 	}
 	t.allow = t.methods().String()
 	r.methods |= 1 << m

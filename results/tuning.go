@@ -196,7 +196,7 @@ func addTuning(d *document, rec *Record, files map[string][]byte) {
 		d.add(heading{3, fmt.Sprintf("%d. %s", i+1, t.Name)})
 		d.add(paragraph("Hypothesis: " + t.Hypothesis))
 		if t.Note != "" {
-			d.add(paragraph(strings.ToUpper(t.Fate[:1]) + t.Fate[1:] + ": " + t.Note))
+			d.add(paragraph(t.Fate + ": " + t.Note))
 		}
 		d.add(list{"before: " + t.side(0), "after: " + t.side(1), t.Comparison.question() + ": " + t.Comparison.Load})
 		if files[t.Flames] != nil {
@@ -213,7 +213,10 @@ func addTuning(d *document, rec *Record, files map[string][]byte) {
 // side is a target as one types it, and what it is.
 func (t *Tuned) side(i int) string {
 	s := []CompareSide{t.Comparison.A, t.Comparison.B}[i]
-	_, name, _ := strings.Cut(s.Target, ": ")
+	name := s.Target
+	if _, typed, found := strings.Cut(name, ": "); found {
+		name = typed
+	}
 	if s.Version == "" {
 		return name
 	}

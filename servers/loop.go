@@ -15,7 +15,7 @@ const (
 	// togetherMost is how many events are read from before the first of them is answered. One after the other, reading, our own
 	// code and the kernel's long way out push each other out of the caches of instructions each time; together each is there for
 	// several connections. More would keep the first one waiting, and fill the caches with answers.
-	togetherMost = 8
+	togetherMost = 32
 	// spareConns bounds the closed connections kept for new ones.
 	spareConns = 1024
 	// lastGrace is how long a draining core waits for one more request of a connection that is idle, the first one where
@@ -65,10 +65,8 @@ type loop struct {
 // protocol is what is spoken on the connections of a loop: HTTP, or canned bytes.
 type protocol interface {
 	open(l *loop, c *loopConn)
-	// serve gives c its turn. What it closes it closes by drop.
-	serve(l *loop, c *loopConn)
-	// take is the first half of a turn, which reads; it reports whether give, the second, which writes, must follow. Several
-	// connections may have the first before one has the second.
+	// take is the first half of c's turn, which reads; it reports whether give, the second, which writes, must follow. Several
+	// connections may have the first before one of them has the second. What they close they close by drop.
 	take(l *loop, c *loopConn) bool
 	give(l *loop, c *loopConn)
 	// expired is called when c's timer fires.
@@ -202,7 +200,9 @@ func (l *loop) serveReady() {
 			l.recycle(c)
 			continue
 		}
-		l.speak.serve(l, c)
+		if l.speak.take(l, c) {
+			l.speak.give(l, c)
+		}
 	}
 }
 

@@ -43,14 +43,9 @@ func (*httpProtocol) open(l *loop, c *loopConn) {
 	l.setDeadline(c)
 }
 
-func (*httpProtocol) serve(l *loop, c *loopConn) {
-	how, err := l.hands.turn(&c.stream, l.poller.now)
-	l.after(c, how, err)
-}
-
 func (*httpProtocol) take(l *loop, c *loopConn) bool {
 	if errno := l.hands.take(&c.stream, l.poller.now); errno != 0 {
-		l.after(c, turnCloses, errno)
+		l.drop(c, errno)
 		return false
 	}
 	return true

@@ -66,25 +66,23 @@ func (p *cannedProtocol) refresh(date *httpcore.Date) {
 func (p *cannedProtocol) open(l *loop, c *loopConn) {}
 
 func (p *cannedProtocol) take(l *loop, c *loopConn) bool {
-	p.serve(l, c)
-	return false
-}
-
-func (p *cannedProtocol) give(*loop, *loopConn) {}
-
-func (p *cannedProtocol) serve(l *loop, c *loopConn) {
 	p.refresh(l.env.Date)
 	s := &c.canned
 	if c.readable && !c.ended && s.owed < cannedOwed {
 		b, errno := l.hands.receive(&c.stream, inputSize)
 		if errno != 0 {
 			l.drop(c, errno)
-			return
+			return false
 		}
 		n := countHeads(b, &s.matched)
 		s.owed += n * p.answer
 		l.env.Count.Requests += uint64(n)
 	}
+	return true
+}
+
+func (p *cannedProtocol) give(l *loop, c *loopConn) {
+	s := &c.canned
 	for written := 0; s.owed > 0 && !c.blocked; {
 		if written >= turnBytes {
 			l.queue(c)

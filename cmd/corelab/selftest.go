@@ -27,7 +27,7 @@ type SelftestCmd struct {
 	Plants []string `arg:"" optional:"" name:"plant" help:"Only these plants, by the names of the table; otherwise all of them, in two minutes."`
 
 	Quick      bool   `help:"Only what counts exactly, and one quantile: twenty seconds at most."`
-	Tools      bool   `help:"Hold wrk, h2load and vegeta, as far as they are installed, against the same truths: a minute and a half more."`
+	Tools      bool   `help:"Hold wrk, h2load and vegeta, as far as they are installed, and corelab-uring against the same truths: two minutes more."`
 	Verbose    bool   `short:"v" help:"Show how each truth is known: its formula and the source."`
 	Format     string `enum:"terminal,md,json" default:"terminal" help:"What is printed: ${enum}. md has the formulas."`
 	JSON       bool   `help:"The same as --format json: every figure, its truth, the formula and the verdict; the fields are documented in results/selftest.go."`

@@ -1,11 +1,11 @@
 // Package load sends requests to a server and measures how they are answered. A Spec says what to send, a Generator is a
 // program that sends it from a process of its own, and a Result is what came back.
 //
-// Three generators share that interface: ours (raw epoll, closed and open loop, every answer checked), wrk (closed loop) and
-// vegeta (fixed rate). Figures of a foreign generator are left as it prints them; only our own open loop measures from the
-// moment a request was due.
+// These share that interface: ours (closed and open loop, every answer checked), by epoll or under another name by io_uring,
+// wrk and h2load (closed loop) and vegeta (fixed rate). Figures of a foreign generator are left as it prints them; only our
+// own open loop measures from the moment a request was due.
 //
-// Ours is one epoll loop a thread. A connection goes through these states:
+// Ours is one loop a thread, over an engine that moves the bytes. A connection goes through these states:
 //
 //	          connect                    written
 //	closed ───────────▶ connecting ───────────────▶ waiting ──── answered ───┐

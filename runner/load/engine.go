@@ -5,13 +5,13 @@ import "golang.org/x/sys/unix"
 // Engines of our own generator: how it hears of its sockets and moves their bytes.
 //
 // The engine is the generator's, and so a part of what is measured: it decides in which order, and in what batches, requests
-// reach a server. By epoll each answer is read, judged, and its successor sent, before the next answer is looked at, which is
-// how wrk and most clients behave; requests come one at a time, and a server on another CPU takes up the first while the rest
-// are still to come. By io_uring a batch of answers is received in one system call, and all requests that follow are sent in
-// the next: the generator costs less, and requests come in bursts. A server that gains from batches (fewer waits, one wake-up
-// for many requests) then looks better than it would to a crowd of clients, and one that serves in the order of arrival has a
-// queue before it at once. So epoll is the default, and all rows that are held against each other are loaded by the same
-// engine: io_uring is a generator of another name, which stands in every record, as a second generator beside the first too.
+// reach a server. By epoll each answer is read, judged, and its successor sent, before the next answer is looked at: requests
+// come one at a time, as from a crowd of clients, and a server on another CPU takes up the first while the rest are still to
+// come. (wrk reads all answers of a turn first and sends in the next, but by a call for each.) By io_uring a batch of answers
+// is received in one system call, and all requests that follow are sent in the next: the generator costs less, and requests
+// come in bursts. A server that gains from batches (fewer waits, one wake-up for many requests) then looks better than to a
+// crowd, and the last of a burst has all others before it. So epoll is the default, and all rows that are held against each
+// other are loaded by the same engine: io_uring is a generator of another name, which stands in every record.
 const (
 	EngineEpoll = "epoll"
 	EngineUring = "uring"

@@ -49,7 +49,6 @@ func TestByUring(t *testing.T) {
 		{"nobody listens any more", TestNobodyListensAnyMore},
 		{"from due", TestOpenLoopCountsFromDue},
 		{"beyond capacity", TestOpenLoopBeyondTheServersCapacity},
-		{"every fate", TestEveryFateIsAccountedFor},
 		{"late by itself", TestLateByItself},
 		{"interrupted", TestInterrupted},
 		{"skimmed", TestSkimmedBodies},

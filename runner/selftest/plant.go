@@ -183,7 +183,7 @@ const (
 	twin = "unplanted"
 )
 
-// foreigners are all generators but our own.
+// foreigners are all generators but the one that the lab measures with; ours by its other engine is held to the same truths.
 func foreigners() (all []runner.Generator) {
 	for _, g := range load.Generators[1:] {
 		all = append(all, runner.Generator(g.Name()))

@@ -72,7 +72,7 @@ var Plants = []Plant{
 			quantile(0.99, lateQuantile(0.99, 0.1, lateBy), "q > 1 − f: D = 50 ms; "+byDefinition),
 			mean(lateMean(0.1, lateBy), "f · D and what an answer takes that is not late (the median); "+byDefinition),
 		},
-		Foreign: &Foreign{By: []runner.Generator{runner.ByWrk, runner.ByH2load}, Last: 2 * time.Second},
+		Foreign: &Foreign{By: []runner.Generator{runner.ByUring, runner.ByWrk, runner.ByH2load}, Last: 2 * time.Second},
 	},
 	{
 		Name: "stall", Server: "the whole server stands still for 100 ms of each second", Flags: []string{"--plant-stall", "100ms@1s"},
@@ -94,7 +94,7 @@ var Plants = []Plant{
 			quantile(0.99, stallQuantile(0.99, fewFor, fewIn), "S − (1 − q) · P, whoever queues: the server or the generator; "+byTriangle),
 			mean(stallMean(fewFor, fewIn), "S² ÷ 2P and what an answer takes that meets no stall (the median); "+byTriangle),
 		},
-		Foreign: &Foreign{By: []runner.Generator{runner.ByVegeta}, Last: 3 * time.Second},
+		Foreign: &Foreign{By: []runner.Generator{runner.ByUring, runner.ByVegeta}, Last: 3 * time.Second},
 	},
 	{
 		Name: "serial", Server: "one request at a time, each for 20 ms", Flags: []string{"--plant-serial", "20ms"},
@@ -131,7 +131,7 @@ var Plants = []Plant{
 			overloaded(0.50), overloaded(0.99),
 			unsent(overloadLeft(overRate, overFor, overWindow, overFew), "λT − (T ÷ s − 1) − N: due in the window, neither served before its end nor on a connection"),
 		},
-		Foreign: &Foreign{By: []runner.Generator{runner.ByVegeta}, Last: overWindow},
+		Foreign: &Foreign{By: []runner.Generator{runner.ByUring, runner.ByVegeta}, Last: overWindow},
 	},
 	{
 		Name: "ballast", Server: "200 µs of CPU more for each request, by a calibrated spin", Flags: []string{"--ballast", "200us"},

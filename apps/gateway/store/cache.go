@@ -213,7 +213,7 @@ func (c *Cache) OnError(a *Ask, q *Request, now int64) (Found, bool) {
 		return Found{}, false
 	}
 	age := e.terms.age + now - e.stored
-	most := e.terms.sie
+	most := max(e.terms.sie, e.terms.swr) // who validates for the others may have what they get
 	if a.cc.StaleError != unset {
 		most = max(most, toNanos(a.cc.StaleError)) // the request may allow it as well
 	}

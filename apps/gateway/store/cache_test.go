@@ -463,6 +463,8 @@ func TestOnError(t *testing.T) {
 	}{
 		{"Cache-Control: max-age=10, stale-if-error=5", "", 14, true},
 		{"Cache-Control: max-age=10, stale-if-error=5", "", 15, false},
+		{"Cache-Control: max-age=10, stale-while-revalidate=5", "", 14, true},
+		{"Cache-Control: max-age=10, stale-while-revalidate=5", "", 15, false},
 		{"Cache-Control: max-age=10|ETag: \"a\"", "", 11, false},
 		{"Cache-Control: max-age=10|ETag: \"a\"", "Cache-Control: stale-if-error=5", 11, true},
 		{"Cache-Control: max-age=10, stale-if-error=5, must-revalidate", "", 11, false},

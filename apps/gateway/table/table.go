@@ -19,25 +19,37 @@ type Table struct {
 	exact map[string]*site
 	below map[string]*site // by what follows "*."
 	any   *site
-	least int // labels of the shortest and longest suffix: others are not looked for
+	sets  []methods // of single rules
+	least int       // labels of the shortest and longest suffix: others are not looked for
 	most  int
+}
+
+// methods is what single rules take, HEAD with GET, and their Allow field.
+type methods struct {
+	set   methodSet
+	allow string
 }
 
 // site is what a host has.
 type site struct {
 	paths   httpcore.Router
-	targets []target // by the Tag of their path
+	targets []target // by the tag of their path, where that is not a single rule's
 }
 
-// target is the end of a path: its rules, the more specific before the less. The usual one has a single rule that asks for
-// no field line: that is looked at where it lies, without another line of memory.
+// target is the end of a path: its rules, the more specific before the less.
 type target struct {
-	single  bool
-	index   int32     // of the single rule
-	methods methodSet // that it takes, HEAD with GET
+	path    string
 	choices []choice
 	allow   string
 }
+
+// A tag says what a path leads to. The usual path has a single rule that asks for no field line: then the tag is all that a
+// lookup needs, the rule and the number of its set of methods. With many routes it is memory that a lookup waits for.
+const (
+	singleTag  = 1 << 31 // of a rule, not the index of a target
+	indexBits  = 23
+	methodSets = 1 << (31 - indexBits)
+)
 
 // Match is what a lookup found.
 type Match struct {
@@ -94,9 +106,10 @@ func Build(rules []Rule) (*Table, []Fault) {
 	}
 	for _, s := range b.sites {
 		for i := range s.targets {
-			s.targets[i].settle()
+			b.settle(s, i)
 		}
 	}
+	slices.SortStableFunc(b.faults, func(x, y Fault) int { return x.Rule - y.Rule })
 	return b.t, b.faults
 }
 
@@ -115,11 +128,8 @@ func (b *builder) add(host string, c choice) error {
 			return err
 		}
 		tag = len(s.targets)
-		if err := s.paths.Add(httpcore.Route{Method: httpcore.AnyMethod, Pattern: path, Tag: tag}); err != nil {
-			return errors.New(strings.Replace(err.Error(), "route * ", "path ", 1))
-		}
 		s.tags[path] = tag
-		s.targets = append(s.targets, target{})
+		s.targets = append(s.targets, target{path: path})
 	}
 	t := &s.targets[tag]
 	at := len(t.choices)
@@ -212,21 +222,38 @@ func validHost(s string) bool {
 	return len(s) <= maxHost
 }
 
-// settle computes what a path allows, RFC 9110 §10.2.1, and whether it is a single rule's.
-func (t *target) settle() {
-	if len(t.choices) == 1 && len(t.choices[0].headers) == 0 {
-		c := &t.choices[0]
-		t.single, t.index, t.methods = true, int32(c.index), c.methods
-		if c.methods&(1<<httpcore.MethodGet) != 0 {
-			t.methods |= 1 << httpcore.MethodHead
+// settle adds a path, whose rules are all known, to its host's tree.
+func (b *builder) settle(s *building, i int) {
+	t := &s.targets[i]
+	t.allow = t.allowed()
+	tag := uint32(i)
+	if c := &t.choices[0]; len(t.choices) == 1 && len(c.headers) == 0 && c.index < 1<<indexBits {
+		set := c.methods
+		if set&(1<<httpcore.MethodGet) != 0 {
+			set |= 1 << httpcore.MethodHead
+		}
+		n := slices.IndexFunc(b.t.sets, func(m methods) bool { return m.set == set })
+		if n < 0 && len(b.t.sets) < methodSets {
+			n = len(b.t.sets)
+			b.t.sets = append(b.t.sets, methods{set, t.allow})
+		}
+		if n >= 0 {
+			tag = singleTag | uint32(n)<<indexBits | uint32(c.index)
 		}
 	}
+	if err := s.paths.Add(httpcore.Route{Method: httpcore.AnyMethod, Pattern: t.path, Tag: tag}); err != nil {
+		b.fault(t.choices[0].index, errors.New(strings.Replace(err.Error(), "route * ", "path ", 1)))
+	}
+}
+
+// allowed is what a path allows, RFC 9110 §10.2.1.
+func (t *target) allowed() string {
 	var set methodSet
 	for i := range t.choices {
 		set |= t.choices[i].methods
 	}
 	if set == anyMethod {
-		return // no method is the reason that nothing matched
+		return "" // no method is the reason that nothing matched
 	}
 	if set&(1<<httpcore.MethodGet) != 0 {
 		set |= 1 << httpcore.MethodHead
@@ -237,7 +264,7 @@ func (t *target) settle() {
 			names = append(names, m.String())
 		}
 	}
-	t.allow = strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // maxHost bounds a host's name: RFC 1035 §2.3.4 has 255, and its last dot.
@@ -247,31 +274,41 @@ const maxHost = 256
 // the authority of the target, in any case, with or without a port.
 func (t *Table) Find(m httpcore.Method, host, path []byte, f Fields, p *httpcore.Params) Match {
 	if len(t.exact)+len(t.below) > 0 {
-		if target := t.named(host, path, p); target != nil {
-			return target.match(m, f)
+		if s, tag := t.named(host, path, p); s != nil {
+			return t.match(s, tag, m, f)
 		}
 	}
-	if t.any == nil {
-		return Match{Rule: -1}
+	if t.any != nil {
+		if found := t.any.paths.Find(httpcore.MethodUnknown, path, p); found.Route != nil {
+			return t.match(t.any, found.Tag, m, f)
+		}
 	}
-	target := t.any.find(path, p)
-	if target == nil {
-		return Match{Rule: -1}
-	}
-	return target.match(m, f)
+	return Match{Rule: -1}
 }
 
-// named looks for the path at the hosts that have the name.
-func (t *Table) named(host, path []byte, p *httpcore.Params) *target {
+// match returns the rule that a path's tag leads to.
+func (t *Table) match(s *site, tag uint32, m httpcore.Method, f Fields) Match {
+	if tag&singleTag == 0 {
+		return s.targets[tag].match(m, f)
+	}
+	sets := &t.sets[tag&^singleTag>>indexBits]
+	if sets.set>>m&1 == 0 {
+		return Match{-1, sets.allow}
+	}
+	return Match{Rule: int(tag & (1<<indexBits - 1))}
+}
+
+// named looks for the path at the hosts that have the name, and returns the first that has it, and the path's tag.
+func (t *Table) named(host, path []byte, p *httpcore.Params) (*site, uint32) {
 	var low [maxHost]byte
 	host = plain(host, low[:])
 	if s := t.exact[string(host)]; s != nil {
-		if target := s.find(path, p); target != nil {
-			return target
+		if found := s.paths.Find(httpcore.MethodUnknown, path, p); found.Route != nil {
+			return s, found.Tag
 		}
 	}
 	if len(t.below) == 0 {
-		return nil
+		return nil, 0
 	}
 	labels := 1
 	for _, c := range host {
@@ -290,12 +327,12 @@ func (t *Table) named(host, path []byte, p *httpcore.Params) *target {
 			break
 		}
 		if s := t.below[string(host[i+1:])]; s != nil {
-			if target := s.find(path, p); target != nil {
-				return target
+			if found := s.paths.Find(httpcore.MethodUnknown, path, p); found.Route != nil {
+				return s, found.Tag
 			}
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // plain returns a host without its port and its last dot, in lower case, in low where it must change. One that is too long
@@ -340,23 +377,8 @@ func digitsOnly(b []byte) bool {
 	return true
 }
 
-// find looks for a path.
-func (s *site) find(path []byte, p *httpcore.Params) *target {
-	m := s.paths.Find(httpcore.MethodUnknown, path, p)
-	if m.Route == nil {
-		return nil
-	}
-	return &s.targets[m.Route.Tag]
-}
-
 // match returns the first rule of a path that holds. GET's rules take HEAD where none of HEAD's own does, RFC 9110 §9.3.2.
 func (t *target) match(m httpcore.Method, f Fields) Match {
-	if t.single {
-		if t.methods>>m&1 == 0 {
-			return Match{-1, t.allow}
-		}
-		return Match{Rule: int(t.index)}
-	}
 	if i := t.first(m, f); i >= 0 {
 		return Match{Rule: i}
 	}

@@ -355,6 +355,25 @@ func many(n int, kind string) (rules []Rule, hosts, paths [][]byte) {
 	return rules, hosts, paths
 }
 
+// BenchmarkRouter is the part of it that is httpcore's: the paths alone, without hosts, methods and field lines.
+func BenchmarkRouter(b *testing.B) {
+	rules, _, paths := many(100_000, "param")
+	var router httpcore.Router
+	for _, r := range rules {
+		if err := router.Add(httpcore.Route{Method: httpcore.AnyMethod, Pattern: r.Path}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var p httpcore.Params
+	i := 0
+	for b.Loop() {
+		if router.Find(httpcore.MethodUnknown, paths[i], &p).Route == nil {
+			b.Fatalf("%s is not found", paths[i])
+		}
+		i = (i + 1) & 1023
+	}
+}
+
 // BenchmarkFind looks up at most 1024 requests in turn: a gateway has far more routes than it is asked for at one time.
 func BenchmarkFind(b *testing.B) {
 	for _, kind := range []string{"static", "param", "host"} {
