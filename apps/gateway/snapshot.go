@@ -125,9 +125,8 @@ type shareID struct{ kind, name, settings string }
 
 // share is a shared service.
 type share struct {
-	id      shareID
-	value   any
-	started bool
+	id    shareID
+	value any
 }
 
 // Share declares a service of the process: the one of that kind, name and settings that the configuration in force has, or
