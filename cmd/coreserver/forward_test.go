@@ -83,10 +83,10 @@ func answers(of func(r *http.Request, body []byte) string) func(*net.TCPConn, *b
 	}
 }
 
-// gates serves a gateway before o on every core, and has check ask it. more is further configuration of the upstream.
-func gates(t *testing.T, o *origin, more string, check func(t *testing.T, addr string)) {
+// gates serves a gateway before o on every core that has what check needs, and has check ask it. more is further configuration of the upstream.
+func gates(t *testing.T, o *origin, more string, check func(t *testing.T, addr string), needs ...servers.Feature) {
 	for _, core := range servers.Cores {
-		if slices.ContainsFunc(core.Lacks, func(l servers.Lack) bool { return l.Feature == servers.Parsing }) {
+		if slices.ContainsFunc(core.Lacks, func(l servers.Lack) bool { return l.Feature == servers.Parsing || slices.Contains(needs, l.Feature) }) {
 			continue
 		}
 		t.Run(core.Name, func(t *testing.T) {
@@ -429,5 +429,5 @@ func TestForwardContent(t *testing.T) {
 			}
 			a.Close()
 		}
-	})
+	}, servers.Backpressure)
 }
