@@ -117,16 +117,17 @@ func TestOutboundSlowUpstream(t *testing.T) {
 				return nil
 			}()
 		}()
-		if err := stalls(&wrote); err != nil {
+		err = stalls(&wrote)
+		if n := wrote.Load(); err == nil && n >= flowSize {
+			err = fmt.Errorf("all was written, though nobody has read it")
+		}
+		if most := r.relays.most.Load(); err == nil && most > flowMost {
+			err = fmt.Errorf("the relay held %d bytes", most)
+		}
+		gate <- struct{}{} // whatever happened: the upstream waits for it
+		if err != nil {
 			return err
 		}
-		if n := wrote.Load(); n >= flowSize {
-			return fmt.Errorf("all was written, though nobody has read it")
-		}
-		if most := r.relays.most.Load(); most > flowMost {
-			return fmt.Errorf("the relay held %d bytes", most)
-		}
-		gate <- struct{}{}
 		if err := <-sent; err != nil {
 			return err
 		}
