@@ -61,6 +61,9 @@ func openKafka(c *KafkaConfig, back func([]byte)) (*kafkaLog, error) {
 		// An idempotent producer never gives a line up that it may have sent: a log takes one twice rather than not at all.
 		kgo.DisableIdempotentWrite(),
 		kgo.RequiredAcks(kgo.LeaderAck()),
+		// A broker that has gone is noticed, and another looked for, within the time of a line.
+		kgo.MetadataMinAge(250*time.Millisecond),
+		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(50*time.Millisecond<<min(tries, 10), time.Second) }),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)

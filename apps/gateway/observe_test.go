@@ -273,7 +273,7 @@ func TestKafka(t *testing.T) {
 		"log = { file = %q, flush = \"5ms\", kafka = { brokers = [%q], topic = \"access\", timeout = \"1s\" } }", path, cluster.ListenAddrs()[0])))
 	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	ask(t, g, request, request, request)
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("access"))
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("access"), kgo.FetchMaxWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,9 +125,9 @@ func (r *Request) reply() {
 		return
 	}
 	r.waiting, r.resumed = false, false
-	for i := r.at; i >= 0; i-- {
-		if s := r.Route.answering[i]; s != nil {
-			s.Answer(r, &r.answer)
+	for i := range r.Route.answering {
+		if p := &r.Route.answering[i]; p.at <= r.at {
+			p.stage.Answer(r, &r.answer)
 		}
 	}
 	a := &r.answer

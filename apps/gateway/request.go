@@ -137,9 +137,9 @@ func (r *Request) ResumeContent() { r.held.Resume() }
 
 // Attempted tells the stages how an attempt of forward ended.
 func (r *Request) Attempted(t *Attempt) {
-	for i := r.entered - 1; i >= 0; i-- {
-		if s := r.Route.attempting[i]; s != nil {
-			s.Attempted(r, t)
+	for i := range r.Route.attempting {
+		if p := &r.Route.attempting[i]; p.at < r.entered {
+			p.stage.Attempted(r, t)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"net/netip"
+	"slices"
 )
 
 // Snapshot is a configuration, compiled. It does not change, but for what its shared services do in themselves.
@@ -27,16 +28,26 @@ type Route struct {
 	Config   *RouteConfig
 
 	stages     []Stage
-	answering  []Answering  // stages, where they are that; else nil
-	attempting []Attempting // the same
+	answering  []place[Answering]  // those of stages that are that, in reverse
+	attempting []place[Attempting] // the same
+}
+
+// place is where in a route a stage stands.
+type place[T Stage] struct {
+	at    int
+	stage T
 }
 
 // newRoute compiles stages into a route.
 func newRoute(name string, stages []Stage) *Route {
-	rt := &Route{Name: name, stages: stages, answering: make([]Answering, len(stages)), attempting: make([]Attempting, len(stages))}
-	for i, s := range stages {
-		rt.answering[i], _ = s.(Answering)
-		rt.attempting[i], _ = s.(Attempting)
+	rt := &Route{Name: name, stages: stages}
+	for i, s := range slices.Backward(stages) {
+		if a, ok := s.(Answering); ok {
+			rt.answering = append(rt.answering, place[Answering]{i, a})
+		}
+		if a, ok := s.(Attempting); ok {
+			rt.attempting = append(rt.attempting, place[Attempting]{i, a})
+		}
 	}
 	return rt
 }
@@ -114,9 +125,8 @@ type shareID struct{ kind, name, settings string }
 
 // share is a shared service.
 type share struct {
-	id      shareID
-	value   any
-	started bool
+	id    shareID
+	value any
 }
 
 // Share declares a service of the process: the one of that kind, name and settings that the configuration in force has, or

@@ -56,12 +56,20 @@ func startBehind(t *testing.T, core string) *behind {
 	b := &behind{lab: start(t, "--core", "epoll", "--app", "lab")}
 	b.config = example(t, strings.TrimPrefix(b.lab.url, "http://"))
 	b.process = start(t, "--core", core, "--workers", "2", "--threads", "8", "--app", "gateway", "--config", b.config)
-	m := regexp.MustCompile(`admin interface on (http://\S+)`).FindStringSubmatch(b.stderr.String())
-	if m == nil {
-		t.Fatalf("no word of an admin interface: %s", b.stderr.String())
-	}
-	b.admin = m[1]
+	b.admin = adminOf(t, &b.stderr)
 	return b
+}
+
+// adminOf waits until a process has said where its admin interface is.
+func adminOf(t *testing.T, stderr *log) (url string) {
+	t.Helper()
+	await(t, "it says where the admin interface is", func() bool {
+		if m := regexp.MustCompile(`admin interface on (http://\S+)\n`).FindStringSubmatch(stderr.String()); m != nil {
+			url = m[1]
+		}
+		return url != ""
+	})
+	return url
 }
 
 // call sends one request to url, with field lines as name, value, name, value.
@@ -125,12 +133,13 @@ func TestExample(t *testing.T) {
 					t.Errorf("%s: X-Request-Id is %q", c.path, id)
 				}
 			}
-			_, metrics := call(t, "GET", b.admin+"/metrics", "")
+			var metrics string
 			for _, want := range []string{`gateway_requests_total{route="private",status="401"} 2`, `gateway_requests_total{route="lab",status="404"} 1`,
 				`gateway_shards_late 0`, `gateway_requests_in_flight{route="lab"} 0`} {
-				if !strings.Contains(metrics, want+"\n") {
-					t.Errorf("no %s in %s", want, metrics)
-				}
+				await(t, want, func() bool { // the last answer may be taken before its request has ended
+					_, metrics = call(t, "GET", b.admin+"/metrics", "")
+					return strings.Contains(metrics, want+"\n")
+				})
 			}
 			promtool(t, metrics)
 			b.signal(syscall.SIGTERM)
@@ -218,7 +227,7 @@ func TestGatewayRestart(t *testing.T) {
 	lab := start(t, "--core", "epoll", "--app", "lab")
 	config := example(t, strings.TrimPrefix(lab.url, "http://"))
 	s := begin(t, "--core", "reactor", "--workers", "2", "--app", "gateway", "--config", config)
-	admin := regexp.MustCompile(`admin interface on (http://\S+)`).FindStringSubmatch(s.stderr.String())[1]
+	admin := adminOf(t, &s.stderr)
 	load := newSteadyOf(s.addr, "/lab/plaintext")
 	load.answered(t, 100)
 	for range times("CORELAB_RESTARTS", 2) {
