@@ -6,7 +6,7 @@ const uringName = "corelab-uring"
 
 // uringGenerator is our own with another engine. It is a generator by itself, so that a record says which engine drove a
 // trial, and no table mixes the two: see [EngineUring].
-type uringGenerator struct{ corelabGenerator }
+type uringGenerator struct{}
 
 func (uringGenerator) Name() string { return uringName }
 
