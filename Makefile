@@ -2,6 +2,7 @@
 # make test       all tests, checks, a short fuzz, and a smoke bench of every core
 # make reference  the long run behind results/reference/ (about an hour and a half)
 # make acceptance compare a server with itself, and with 3 % planted, 60 times (half an hour), and count what was found
+# make contest    the head parser next to those of others, and the router with ever more routes, into results/reference/
 # make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled or selftest, and show it in the README
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
@@ -12,7 +13,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers limits tools browser bench reference acceptance publish readme test check race fuzz smoke clean
+.PHONY: help build peers limits tools browser bench reference acceptance contest publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,6 +54,22 @@ acceptance: build
 	scripts/acceptance.sh
 	$(GO) test -count=1 -run TestAcceptance . -update
 
+# The head parser next to those of others, and the router with ever more routes, in interleaved rounds of a minute in all.
+CONTEST_ROUNDS ?= 10
+contest:
+	@mkdir -p bin results/reference/parse results/reference/route
+	@scripts/pico.sh
+	$(GO) test -C httpcore/rivals -c -o $(CURDIR)/bin/rivals.test .
+	$(GO) test -c -o bin/httpcore.test ./httpcore
+	@rm -f bin/parse.txt bin/route.txt
+	@for round in $$(seq $(CONTEST_ROUNDS)); do \
+	  (cd httpcore/rivals && $(CURDIR)/bin/rivals.test -test.run '^$$' -test.bench Head -test.benchtime 50ms) >>bin/parse.txt && \
+	  bin/httpcore.test -test.run '^$$' -test.bench Router -test.benchtime 50ms >>bin/route.txt || exit 1; \
+	done
+	cp bin/parse.txt results/reference/parse/bench.txt
+	cp bin/route.txt results/reference/route/bench.txt
+	$(GO) test -count=1 -run TestReferenceContests . -update
+
 RUN ?= results/latest
 AS  ?= bench
 publish: build
@@ -72,10 +89,12 @@ check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -C $(PEERS) ./...
+	$(GO) vet -C httpcore/rivals ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run -C $(PEERS) $(STATICCHECK) ./...
 	$(GO) test -count=1 ./...
 	$(GO) test -C $(PEERS) -count=1 ./...
+	GOEXPERIMENT=simd $(GO) test -count=1 ./httpcore
 
 # Under the race detector a measurement is of the detector, simulations take minutes, and what a browser shows is the same: check runs these.
 MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|Browser
