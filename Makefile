@@ -7,6 +7,7 @@
 # make publish    take RUN=results/latest as the reference run AS=bench, peers, profiled, selftest, tuning, generators, siege or soak, and show it in the README
 # make tuning     what each step of results/reference/tuning.toml gave (ten minutes); publish it AS=tuning
 # make pgo        record anew by which profile coreserver is built (a minute)
+# make contest    the head parser next to those of others, and the router with ever more routes, into results/reference/
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
@@ -18,7 +19,7 @@ GO           ?= go
 export NO_INSTALL
 
 .DEFAULT_GOAL := help
-.PHONY: help build peers limits tools browser components bench reference acceptance robust tuning pgo vuln publish readme test check race fuzz smoke clean
+.PHONY: help build peers limits tools browser components bench reference acceptance robust tuning pgo contest vuln publish readme test check race fuzz smoke clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -76,6 +77,22 @@ tuning: build
 pgo: build
 	scripts/pgo.sh
 
+# The head parser next to those of others, and the router with ever more routes, in interleaved rounds of a minute in all.
+CONTEST_ROUNDS ?= 10
+contest:
+	@mkdir -p bin results/reference/parse results/reference/route
+	@scripts/pico.sh
+	$(GO) test -C httpcore/rivals -c -o $(CURDIR)/bin/rivals.test .
+	$(GO) test -c -o bin/httpcore.test ./httpcore
+	@rm -f bin/parse.txt bin/route.txt
+	@for round in $$(seq $(CONTEST_ROUNDS)); do \
+	  (cd httpcore/rivals && $(CURDIR)/bin/rivals.test -test.run '^$$' -test.bench Head -test.benchtime 50ms) >>bin/parse.txt && \
+	  bin/httpcore.test -test.run '^$$' -test.bench Router -test.benchtime 50ms >>bin/route.txt || exit 1; \
+	done
+	cp bin/parse.txt results/reference/parse/bench.txt
+	cp bin/route.txt results/reference/route/bench.txt
+	$(GO) test -count=1 -run TestReferenceContests . -update
+
 RUN ?= results/latest
 AS  ?= bench
 publish: build
@@ -95,10 +112,14 @@ check:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -C $(PEERS) ./...
+	$(GO) vet -C httpcore/rivals ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run -C $(PEERS) $(STATICCHECK) ./...
+	$(GO) run -C httpcore/rivals $(STATICCHECK) ./...
 	$(GO) test -count=1 ./...
 	$(GO) test -C $(PEERS) -count=1 ./...
+	$(GO) test -C httpcore/rivals -count=1 ./...
+	GOEXPERIMENT=simd $(GO) test -count=1 ./httpcore
 
 # Under the race detector a measurement is of the detector, simulations take minutes, and what a browser shows is the same: check runs these.
 MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|Browser

@@ -54,6 +54,22 @@ func TestReadmeTable(t *testing.T) {
 	}
 }
 
+// TestReferenceContests holds the committed tables of benchmarks to what was measured.
+func TestReferenceContests(t *testing.T) {
+	for folder, key := range map[string]string{"results/reference/parse": "parser", "results/reference/route": "routes"} {
+		in, err := os.Open(filepath.Join(folder, "bench.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := results.ContestTable(in, key)
+		in.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		holdTo(t, filepath.Join(folder, "report.md"), []byte(want))
+	}
+}
+
 // TestReferenceReport holds the committed reports to the committed records.
 func TestReferenceReport(t *testing.T) {
 	for _, run := range referenceRuns {

@@ -127,7 +127,7 @@ func (h *Head) requestLine(b []byte, i int, l *Limits) (int, *Error) {
 
 		case stateMethod:
 			start := int(h.start)
-			i = scanToken(b, i)
+			i = scanClass(b, i, tokenByte) // a few bytes
 			if i-start > maxMethod {
 				return i, errMethodLong
 			}

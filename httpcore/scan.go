@@ -60,13 +60,10 @@ func scanClass(b []byte, i int, c uint8) int {
 	return len(b)
 }
 
-// scanToken returns the index of the first byte of b from i on that no token may hold, or len(b).
-func scanToken(b []byte, i int) int { return scanClass(b, i, tokenByte) }
-
-// scanValue returns the index of the first byte of b from i on that no field value may hold, or len(b). It takes eight
+// scanWords returns the index of the first byte of b from i on that no field value may hold, or len(b). It takes eight
 // bytes at a time: a byte below SP borrows into its high bit, DEL carries into it. A byte above may be marked by the
 // borrow or carry of its neighbour, and HTAB is marked though it is valid, so the table has the last word.
-func scanValue(b []byte, i int) int {
+func scanWords(b []byte, i int) int {
 	for len(b)-i >= 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		m := ((w - ones*' ') | (w + ones)) &^ w & highs

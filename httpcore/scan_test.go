@@ -56,6 +56,29 @@ func TestScanValue(t *testing.T) {
 	}
 }
 
+// TestScanSet puts every byte at every place of what is looked up at one time.
+func TestScanSet(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200000 {
+		b := make([]byte, 1+random.IntN(40))
+		for i := range b {
+			b[i] = 'a'
+			if random.IntN(16) == 0 {
+				b[i] = byte(random.IntN(256))
+			}
+		}
+		from := random.IntN(len(b) + 1)
+		for _, c := range []uint8{tokenByte, pathByte, queryByte, hostByte} {
+			if got, want := scanSet(b, from, c), scanClass(b, from, c); got != want {
+				t.Fatalf("class %d in %q from %d: %d, want %d", c, b, from, got, want)
+			}
+		}
+		if got, want := scanValue(b, from), scanClass(b, from, valueByte); got != want {
+			t.Fatalf("value %q from %d: %d, want %d", b, from, got, want)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for c := range 128 {
 		if in := "chun" + string(rune(c)) + "ed"; c >= ' ' && isWord([]byte(in), "chunked") != strings.EqualFold(in, "chunked") {

@@ -4,7 +4,7 @@ package httpcore
 // byte, RFC 3986 §2.1, or len(b). Where b ends inside such a triple it is the index of its '%'.
 func scanEncoded(b []byte, i int, c uint8) (int, *Error) {
 	for {
-		i = scanClass(b, i, c)
+		i = scanSet(b, i, c)
 		if i == len(b) || b[i] != '%' || len(b)-i < 3 {
 			return i, nil
 		}

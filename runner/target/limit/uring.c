@@ -7,7 +7,8 @@
  * send all (MSG_WAITALL), so that it is over when io_uring_enter returns and tells only of what went wrong: no completion
  * means success. What a socket does not take is sent by a second one that waits, and completes in any case.
  *
- * There is no library: the rings are memory shared with the kernel, and two system calls.
+ * There is no library: the rings are memory shared with the kernel, and two system calls. Left out, for what it was measured to
+ * give: registered files, 1.3 % of the CPU of a request; a registered ring and fewer buffers, nothing that shows.
  */
 #define _GNU_SOURCE
 #include "canned.h"
