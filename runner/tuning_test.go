@@ -68,19 +68,28 @@ func TestTuningMistakes(t *testing.T) {
 	}
 }
 
+// tape is a record in memory.
+type tape struct {
+	trials []results.Trial
+	ended  int
+}
+
+func (k *tape) Append(t results.Trial) error { k.trials = append(k.trials, t); return nil }
+func (k *tape) End(results.End) error        { k.ended++; return nil }
+
 // TestStepRecord has a step's trials numbered behind those before it, and leaves the end to the run.
 func TestStepRecord(t *testing.T) {
-	all := &kept{}
+	all := &tape{}
 	var r Record = StepRecord{all, 7}
 	if r.Append(results.Trial{Position: 2}) != nil || r.End(results.End{}) != nil {
 		t.Fatal("an error from nowhere")
 	}
-	if len(all.trials) != 1 || all.trials[0].Position != 9 || all.end != nil {
+	if len(all.trials) != 1 || all.trials[0].Position != 9 || all.ended != 0 {
 		t.Errorf("%+v", all)
 	}
 }
 
-func TestProfiledComparison(t *testing.T) {
+func TestTuningProfiles(t *testing.T) {
 	c := &Comparison{A: "a", B: "b", Scenario: &Scenario{Name: "plaintext"}, position: 16}
 	steps := c.Profiled(2 * time.Second)
 	if len(steps) != 2 || steps[0].Target != "a" || steps[1].Target != "b" || steps[1].Position != 18 || steps[1].Duration != 2*time.Second {
