@@ -100,9 +100,7 @@ func priceGrid(rec *Record, s Scenario, cells []*Cell) *grid {
 		g.facts = append(g.facts, "null is the control: a stage that does nothing; what it adds is what the measurement cannot tell from nothing")
 	}
 	g.facts = append(g.facts, "reuse is the part of requests to the upstreams that went over a connection that was open already, as the upstreams counted: every trial's first requests open them")
-	for _, why := range skippedWorks(rows) {
-		g.facts = append(g.facts, why)
-	}
+	g.facts = append(g.facts, skippedWorks(rows)...)
 	return g
 }
 

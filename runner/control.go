@@ -16,7 +16,8 @@ func (p *Plan) control() {
 	has := func(role string) bool {
 		return slices.ContainsFunc(p.Cells(), func(c Cell) bool { return c.Role == role })
 	}
-	courses := slices.DeleteFunc(slices.Clone(p.courses), func(c *course) bool { return c.single })
+	// A gateway's works have a control of their own, the stage that does nothing.
+	courses := slices.DeleteFunc(slices.Clone(p.courses), func(c *course) bool { return c.single || c.scenario.Gateway != nil })
 	slices.SortStableFunc(courses, func(a, b *course) int { return loopOrder(a) - loopOrder(b) })
 	for _, c := range courses {
 		if has(results.RoleAA) {

@@ -101,13 +101,3 @@ func TestFrontsOnly(t *testing.T) {
 		}
 	}
 }
-
-func TestWorkToken(t *testing.T) {
-	const want = 3
-	if parts := strings.Split(workToken(), "."); len(parts) != want {
-		t.Fatalf("the token has %d parts", len(parts))
-	}
-	if workToken() != workToken() {
-		t.Error("two tokens differ")
-	}
-}
