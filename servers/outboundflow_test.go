@@ -21,6 +21,9 @@ const flowMost = 256 << 10
 // flowSize is more than the sockets on the way hold together, where those of the test are small.
 const flowSize = 16 << 20
 
+// flowBuffer is what the test's sockets hold: less than a few of the loopback's segments would make each wait for a timer.
+const flowBuffer = 512 << 10
+
 // flowTime bounds a transfer, on a machine that does much else.
 const flowTime = 2 * time.Minute
 
@@ -29,7 +32,7 @@ func TestOutboundSlowClient(t *testing.T) {
 	t.Parallel()
 	var wrote atomic.Int64
 	u := newUpstream(t, func(c *net.TCPConn) {
-		c.SetWriteBuffer(64 << 10)
+		c.SetWriteBuffer(flowBuffer)
 		c.SetDeadline(time.Now().Add(flowTime))
 		io.Copy(io.Discard, c)
 		wrote.Store(0)
@@ -46,7 +49,7 @@ func TestOutboundSlowClient(t *testing.T) {
 			return err
 		}
 		defer c.Close()
-		c.SetReadBuffer(64 << 10)
+		c.SetReadBuffer(flowBuffer)
 		c.SetDeadline(time.Now().Add(flowTime))
 		if err := c.send("POST /relay HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"); err != nil {
 			return err
@@ -87,7 +90,7 @@ func TestOutboundSlowUpstream(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
 	u := newUpstream(t, func(c *net.TCPConn) {
-		c.SetReadBuffer(64 << 10)
+		c.SetReadBuffer(flowBuffer)
 		c.SetDeadline(time.Now().Add(flowTime))
 		<-gate
 		n, _ := io.Copy(io.Discard, c)
@@ -99,7 +102,7 @@ func TestOutboundSlowUpstream(t *testing.T) {
 			return err
 		}
 		defer c.Close()
-		c.SetWriteBuffer(64 << 10)
+		c.SetWriteBuffer(flowBuffer)
 		c.SetDeadline(time.Now().Add(flowTime))
 		var wrote atomic.Int64
 		sent := make(chan error, 1)
