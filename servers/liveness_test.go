@@ -180,6 +180,7 @@ func TestStaleEvent(t *testing.T) {
 	}
 	unix.Write(far, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
 	l.dispatch(&unix.EpollEvent{Fd: int32(second), Pad: c.gen, Events: unix.EPOLLIN})
+	l.answer()
 	b := make([]byte, 1024)
 	if n, _ := recvWait(far, b); !bytes.Contains(b[:n], []byte("Hello, World!")) {
 		t.Errorf("the successor answers %q", b[:n])
