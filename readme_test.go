@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the README's generated block anew
 // The committed runs: of the first the README shows the table, and of all the reports are held to the records.
 const readmeRun = "results/reference/profiled"
 
-var referenceRuns = []string{readmeRun, "results/reference/peers", "results/reference/bench", "results/reference/tuning", "results/reference/generators"}
+var referenceRuns = []string{readmeRun, "results/reference/peers", "results/reference/bench", "results/reference/tuning", "results/reference/generators", "results/reference/steady"}
 
 // selftestRun is the committed selftest.
 const selftestRun = "results/reference/selftest"
@@ -51,6 +51,31 @@ func TestReadmeTable(t *testing.T) {
 	}
 	if err := os.WriteFile("README.md", want, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReferenceSteady holds the committed run to what every core of ours promises once it is warm: no memory for a request, and
+// no garbage collection.
+func TestReferenceSteady(t *testing.T) {
+	record, err := results.Read(steadyRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, trial := range record.Trials {
+		if trial.Load == nil || trial.Runtime == nil {
+			t.Errorf("%s has no figures", trial.Target)
+			continue
+		}
+		seen[trial.Target] = true
+		if perRequest := float64(trial.Runtime.Allocs) / float64(trial.Load.Requests); trial.Runtime.GCs > 0 || perRequest > 0.001 {
+			t.Errorf("%s: %d collections, %.4f allocations a request", trial.Target, trial.Runtime.GCs, perRequest)
+		}
+	}
+	for _, core := range []string{"raw", "sequential", "goroutine", "pool", "epoll", "epollpool", "reactor", "evio"} {
+		if !seen[core] {
+			t.Errorf("no trial is of %s", core)
+		}
 	}
 }
 

@@ -69,8 +69,8 @@ func TestList(t *testing.T) {
 	for _, k := range env.List() {
 		names = append(names, k.Name+" "+k.Kind)
 	}
-	want := []string{"raw core", "reactor core", "nginx peer", "haproxy peer", "h2o peer", "nethttp peer", "fasthttp peer", "gnet peer",
-		"nbio peer", "hertz peer", "netpoll peer"}
+	want := []string{"raw core", "reactor core", "nginx peer", "haproxy peer", "h2o peer", "nginx-lua peer", "caddy peer", "nethttp peer", "fasthttp peer", "gnet peer",
+		"nbio peer", "hertz peer", "netpoll peer", "limit-epoll peer", "limit-uring peer"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
