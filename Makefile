@@ -11,7 +11,7 @@
 # NO_INSTALL=1    install nothing; what is missing is left out, and said
 
 BUDGET       ?= 10m
-FUZZTIME     ?= 5s
+FUZZTIME     ?= 2s
 STATICCHECK  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOVULNDB     ?= https://vuln.go.dev
@@ -122,7 +122,7 @@ check:
 	GOEXPERIMENT=simd $(GO) test -count=1 ./httpcore
 
 # Under the race detector a measurement is of the detector, simulations take minutes, and what a browser shows is the same: check runs these.
-MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|Browser
+MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|TestSiege|TestBenchOneCore|TestInterruptedSelftest|TestFullDiskMidRun|Browser
 
 race:
 	$(GO) test -count=1 -race -skip '$(MEASURE)' ./httpcore/... ./servers/... ./apps/... ./runner/... ./results/... ./cmd/...
