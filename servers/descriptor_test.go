@@ -58,10 +58,19 @@ func outOfFiles(r *running) error {
 	release()
 	var b [64]byte
 	unix.SetsockoptTimeval(late, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
-	if n, err := unix.Read(late, b[:]); err != nil || n == 0 || string(b[:12]) != "HTTP/1.1 200" {
+	if n, err := readAgain(late, b[:]); err != nil || n == 0 || string(b[:12]) != "HTTP/1.1 200" {
 		return fmt.Errorf("on the connection that waited: %q, %v", b[:max(n, 0)], err)
 	}
 	return r.serves()
+}
+
+// readAgain is unix.Read, but for signals: with a time-out the kernel does not begin the call anew by itself, signal(7).
+func readAgain(fd int, b []byte) (n int, err error) {
+	for {
+		if n, err = unix.Read(fd, b); err != unix.EINTR {
+			return n, err
+		}
+	}
 }
 
 // exhaust lowers the limit of open files and takes all that are left. release undoes both, and may be called twice.

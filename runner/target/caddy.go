@@ -16,7 +16,7 @@ var caddy = peer{
 	binary:    "caddy",
 	install:   "apt-get install caddy",
 	lacks:     func(string, string) string { return onlyFront("caddy") },
-	lacksWork: only("caddy", WorkBare, WorkKey, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkTransform),
+	lacksWork: only("caddy", WorkBare, WorkKey, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkTransform, WorkDead),
 	version: func(path string) string {
 		out, err := exec.Command(path, "version").Output()
 		if err != nil {
@@ -82,6 +82,10 @@ func caddyConfig(port, dir string, f *Front) string {
 	}
 	p("    reverse_proxy %s {", strings.Join(f.upstreams(), " "))
 	p("        lb_policy round_robin")
+	if f.Work == WorkDead {
+		p("        fail_duration 10s")
+		p("        lb_try_duration 1s")
+	}
 	if f.does(WorkBreaker) {
 		p("        fail_duration 10s")
 		p("        max_fails 5")

@@ -40,6 +40,11 @@ func (s Spec) prepare(port, dir string, o Options) (argv []string, config string
 
 // Describe returns the target as it is recorded, with {port} and {dir} where each start has others.
 func (s Spec) Describe(o Options) results.Target {
+	if o.Front != nil {
+		brief := *o.Front
+		brief.brief = true
+		o.Front = &brief
+	}
 	d := results.Target{Name: s.Name, Kind: s.Kind, Limit: s.Limit()}
 	switch s.Kind {
 	case KindPeer:

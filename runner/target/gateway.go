@@ -43,9 +43,25 @@ func gatewayConfig(f *Front, dir string) string {
 		p("[upstreams.lab.balance]")
 		p(`method = "round-robin"`)
 	}
+	if f.Work == WorkDead {
+		p("[upstreams.lab.balance.outliers]")
+		p("consecutive = 1")
+	}
 	if f.does(WorkBreaker) {
 		p("[upstreams.lab.breaker]")
 		p("consecutive = 5")
+	}
+	n := 0
+	for path := range f.others() {
+		n++
+		p("[[routes]]")
+		p(`name = "other-%d"`, n)
+		p(`path = "%s*rest"`, path)
+		p(`upstream = "lab"`)
+		p("unobserved = true")
+	}
+	if n := f.more(); n > 0 {
+		p("# … and %d more like these", n)
 	}
 	p("[[routes]]")
 	p(`name = "lab"`)

@@ -67,6 +67,10 @@ func haproxyFrontConfig(port string, o Options) string {
 	}
 	p("    balance roundrobin")
 	check := ""
+	if f.Work == WorkDead {
+		p("    option redispatch 1")
+		check = " check inter 2s"
+	}
 	if f.does(WorkBreaker) {
 		check = " observe layer7 error-limit 5 on-error mark-down check inter 10s"
 	}

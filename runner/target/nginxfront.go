@@ -67,6 +67,12 @@ func nginxFrontConfig(port, dir string, o Options, lua string) string {
 	}
 	p("    server {")
 	p("        listen 127.0.0.1:%s reuseport backlog=4096;", port)
+	for path := range f.others() {
+		p("        location %s { proxy_pass http://lab; }", path)
+	}
+	if n := f.more(); n > 0 {
+		p("        # … and %d more like these", n)
+	}
 	p("        location / {")
 	if f.does(WorkLimit) && lua == "" {
 		p("            limit_req zone=lab burst=%d nodelay;", workRate)
@@ -118,7 +124,7 @@ var nginxLua = peer{
 		return nil
 	},
 	lacks:     func(string, string) string { return onlyFront("nginx-lua") },
-	lacksWork: only("nginx-lua", WorkBare, WorkNull, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkAll),
+	lacksWork: only("nginx-lua", WorkBare, WorkNull, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkAll, WorkDead),
 	configure: func(_, port, dir string, o Options) string {
 		if o.Front == nil {
 			return ""

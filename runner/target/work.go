@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +34,9 @@ const (
 	WorkLog       = "log"
 	WorkTransform = "transform"
 	WorkAll       = "all"
+	WorkDead      = "dead"
+
+	workRoutes = "routes-" // and how many
 )
 
 // Works is every work there is. A new one is one line here, and a line in each configuration that can do it.
@@ -48,6 +53,10 @@ var Works = []Work{
 	{WorkLog, "bare, and an access log, written in batches to a file", nil},
 	{WorkTransform, "bare, with two fields set and one taken off, and the path's prefix replaced", nil},
 	{WorkAll, "jwt, limit, breaker, balance, observe and log together", []string{"Authorization: Bearer " + workToken()}},
+	{WorkDead, "balance, one of the two upstreams dead: it refuses connections", nil},
+	{workRoutes + "10", "bare, the route found among 10", nil},
+	{workRoutes + "1000", "bare, the route found among 1,000", nil},
+	{workRoutes + "100000", "bare, the route found among 100,000", nil},
 }
 
 // FindWork returns the work of that name.
@@ -72,23 +81,62 @@ func WorkNames() []string {
 type Front struct {
 	Work      string   // one of Works
 	Upstreams []string // "127.0.0.1:40000", two
+	brief     bool     // for a description: only the first of many routes
 }
 
 // does reports whether the work includes the part: a work that is one thing, or all.
 func (f *Front) does(part string) bool {
 	switch part {
-	case WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog:
+	case WorkJWT, WorkLimit, WorkBreaker, WorkObserve, WorkLog:
 		return f.Work == part || f.Work == WorkAll
+	case WorkBalance:
+		return f.Work == part || f.Work == WorkAll || f.Work == WorkDead
 	}
 	return f.Work == part
 }
 
 // upstreams are those that the work uses.
 func (f *Front) upstreams() []string {
-	if f.does(WorkBalance) {
+	switch {
+	case f.Work == WorkDead:
+		return []string{f.Upstreams[0], deadUpstream}
+	case f.does(WorkBalance):
 		return f.Upstreams
 	}
 	return f.Upstreams[:1]
+}
+
+// deadUpstream is an address on which nobody listens: port 1 is given to a protocol that nobody speaks.
+const deadUpstream = "127.0.0.1:1"
+
+// routes is how many there are.
+func (f *Front) routes() int {
+	count, _ := strconv.Atoi(strings.TrimPrefix(f.Work, workRoutes))
+	return max(count, 1)
+}
+
+// briefRoutes is how many of the others a description shows.
+const briefRoutes = 2
+
+// more is how many of the others a description leaves out.
+func (f *Front) more() int {
+	if !f.brief {
+		return 0
+	}
+	return max(f.routes()-1-briefRoutes, 0)
+}
+
+// others are the paths of the routes beside the one that is asked, each a prefix: none of most works, so many less one of
+// the works that are about finding a route.
+func (f *Front) others() iter.Seq[string] {
+	count := f.routes() - 1 - f.more()
+	return func(yield func(string) bool) {
+		for i := 1; i <= count; i++ {
+			if !yield(fmt.Sprintf("/tenants/t%d/orders/", i)) {
+				return
+			}
+		}
+	}
 }
 
 // The secrets of the lab's clients: they protect nothing but a benchmark on loopback.
