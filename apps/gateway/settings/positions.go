@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -8,7 +9,7 @@ import (
 
 // positionsOf returns where each key of a valid document stands, those of inline tables included.
 func positionsOf(src []byte) map[string]position {
-	s := scan{found: map[string]position{}, arrays: map[string]int{}}
+	s := scan{found: map[string]position{}, arrays: map[string]int{}, lines: linesOf(src)}
 	s.parser.Reset(src)
 	table := ""
 	for s.parser.NextExpression() {
@@ -34,6 +35,28 @@ type scan struct {
 	found  map[string]position
 	arrays map[string]int // elements of each array of tables so far
 	last   string         // of key: the name without a number behind it
+	lines  []int          // where each line begins, in bytes
+}
+
+// linesOf returns where each line of src begins.
+func linesOf(src []byte) []int {
+	lines := []int{0}
+	for i, b := range src {
+		if b == '\n' {
+			lines = append(lines, i+1)
+		}
+	}
+	return lines
+}
+
+// at returns where a range begins. The parser knows it too, by counting all lines before: in a document of 100,000 routes that
+// would take an hour.
+func (s *scan) at(r unstable.Range) position {
+	line, found := slices.BinarySearch(s.lines, int(r.Offset))
+	if !found {
+		line-- // the one that it lies in
+	}
+	return position{line + 1, int(r.Offset) - s.lines[line] + 1}
 }
 
 // key returns the name of a dotted key below a table, and notes where it stands. A part that is an array of tables means
@@ -44,8 +67,7 @@ func (s *scan) key(table string, it unstable.Iterator) (string, position) {
 	for first := true; it.Next(); first = false {
 		n := it.Node()
 		if first {
-			start := s.parser.Shape(n.Raw).Start
-			at = position{start.Line, start.Column}
+			at = s.at(n.Raw)
 		}
 		name = join(name, string(n.Data))
 		s.last = name
@@ -80,8 +102,7 @@ func (s *scan) hold(name string, at position, v *unstable.Node) {
 			}
 			element := join(name, strconv.Itoa(i))
 			if r := it.Node().Raw; r.Length > 0 {
-				start := s.parser.Shape(r).Start
-				at = position{start.Line, start.Column}
+				at = s.at(r)
 			}
 			s.found[element] = at
 			s.hold(element, at, it.Node())
