@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the tools named as arguments (wrk, nginx, nginx-lua, haproxy, h2o, caddy, h2load, perf, cc, chromium, redis-server, promtool) where they are missing, on Debian and Ubuntu as root. Elsewhere,
-# or with NO_INSTALL=1, it says what is missing and how to get it: the lab leaves out what needs it, and goes on.
+# Installs the tools named as arguments (wrk, nginx, nginx-lua, haproxy, h2o, caddy, h2load, perf, cc, chromium, redis-server,
+# promtool) where they are missing, on Debian and Ubuntu as root. Elsewhere, or with NO_INSTALL=1, it says what is missing and how
+# to get it: the lab leaves out what needs it, and goes on.
 set -u
 
 missing=

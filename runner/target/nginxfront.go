@@ -2,6 +2,7 @@ package target
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -121,6 +122,9 @@ var nginxLua = peer{
 				return fmt.Errorf("nginx's Lua module is not installed: %w", err)
 			}
 		}
+		if luaLibraries() == "" {
+			return errors.New("Lua's library cjson is not installed")
+		}
 		return nil
 	},
 	lacks:     func(string, string) string { return onlyFront("nginx-lua") },
@@ -162,10 +166,19 @@ func modulesDir() string {
 	return "/usr/lib/nginx/modules"
 }
 
+// luaLibraries is the folder with Lua's libraries in C, "" where cjson is not among them. Its name has the machine's kind in it.
+func luaLibraries() string {
+	found, err := filepath.Glob("/usr/lib/*/lua/5.1/cjson.so")
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return filepath.Dir(found[0])
+}
+
 // luaHTTP writes what the script needs outside of the location.
 func luaHTTP(p func(string, ...any), f *Front) {
 	p("    lua_package_path '/usr/share/lua/5.1/?.lua;;';")
-	p("    lua_package_cpath '/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;;';")
+	p("    lua_package_cpath '%s/?.so;;';", luaLibraries())
 	p("    lua_shared_dict lab_limits 4m;")
 	p("    lua_shared_dict lab_state 1m;")
 	p("    init_by_lua_block {")
