@@ -123,7 +123,7 @@ var nginxLua = peer{
 			}
 		}
 		if luaLibraries() == "" {
-			return errors.New("Lua's library cjson is not installed")
+			return errors.New("the library cjson of Lua is not installed")
 		}
 		return nil
 	},
