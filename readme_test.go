@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the README's generated block anew
 // The committed runs: of the first the README shows the table, and of all the reports are held to the records.
 const readmeRun = "results/reference/profiled"
 
-var referenceRuns = []string{readmeRun, "results/reference/peers", "results/reference/bench", "results/reference/tuning", "results/reference/generators", steadyRun}
+var referenceRuns = []string{readmeRun, "results/reference/peers", "results/reference/bench", "results/reference/tuning", "results/reference/generators", "results/reference/soak", steadyRun}
 
 // steadyRun loads each core of our own for ten seconds without a pause.
 const steadyRun = "results/reference/steady"
