@@ -152,6 +152,9 @@ func newAsker(t *testing.T, addr string) *asker {
 // answer reads one answer to a request of method; an error where it is cut.
 func (a *asker) answer(method string) (status int, head http.Header, body string, err error) {
 	r, err := http.ReadResponse(a.in, &http.Request{Method: method})
+	for err == nil && r.StatusCode == http.StatusContinue { // who leaves with that may be gone before the upstream is asked
+		r, err = http.ReadResponse(a.in, &http.Request{Method: method})
+	}
 	if err != nil {
 		return 0, nil, "", err
 	}
@@ -202,11 +205,16 @@ func TestForwardRequest(t *testing.T) {
 			})
 			gates(t, o, "", func(t *testing.T, addr string) {
 				status, _, body, err := asks(t, addr, c.send)
-				if status != 200 && status != 100 || err != nil || status == 200 && body != "ok" {
+				if status != 200 || err != nil || body != "ok" {
 					t.Errorf("%d %q %v", status, body, err)
 				}
-				if s := <-got; s != c.want {
-					t.Errorf("the upstream got\n%q, not\n%q", s, c.want)
+				select {
+				case s := <-got:
+					if s != c.want {
+						t.Errorf("the upstream got\n%q, not\n%q", s, c.want)
+					}
+				case <-time.After(forwardPatience):
+					t.Error("the upstream got nothing")
 				}
 			})
 		})
