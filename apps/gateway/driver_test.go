@@ -190,6 +190,10 @@ func (w *world) whole(g *Gateway) {
 		w.t.Errorf("%d bytes of buffers were not given back", w.pool.out)
 	}
 	g.shards.each(func(s *Shard) {
+		if s.Shared { // the log's goroutine may be about to look too
+			s.mu.Lock()
+			defer s.mu.Unlock()
+		}
 		if s.depth != 0 || len(s.resumed) != 0 {
 			w.t.Errorf("shard %d is held %d times, %d requests wait to be resumed", s.Index, s.depth, len(s.resumed))
 		}
