@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"time"
 
 	"corelab/httpcore"
@@ -43,26 +44,19 @@ var DefaultLimits = Limits{
 // Filled returns l with each zero field replaced by its default.
 func (l Limits) Filled() Limits {
 	d := DefaultLimits
-	fill(&l.Idle, d.Idle)
-	fill(&l.Open, d.Open)
-	fill(&l.IdleTime, d.IdleTime)
-	fill(&l.Age, d.Age)
-	fill(&l.Requests, d.Requests)
-	fill(&l.ConnectTime, d.ConnectTime)
-	fill(&l.HeadTime, d.HeadTime)
-	fill(&l.BodyIdle, d.BodyIdle)
-	fill(&l.WriteIdle, d.WriteIdle)
-	fill(&l.Head, d.Head)
-	fill(&l.Fields, d.Fields)
-	fill(&l.Interim, d.Interim)
+	l.Idle = cmp.Or(l.Idle, d.Idle)
+	l.Open = cmp.Or(l.Open, d.Open)
+	l.IdleTime = cmp.Or(l.IdleTime, d.IdleTime)
+	l.Age = cmp.Or(l.Age, d.Age)
+	l.Requests = cmp.Or(l.Requests, d.Requests)
+	l.ConnectTime = cmp.Or(l.ConnectTime, d.ConnectTime)
+	l.HeadTime = cmp.Or(l.HeadTime, d.HeadTime)
+	l.BodyIdle = cmp.Or(l.BodyIdle, d.BodyIdle)
+	l.WriteIdle = cmp.Or(l.WriteIdle, d.WriteIdle)
+	l.Head = cmp.Or(l.Head, d.Head)
+	l.Fields = cmp.Or(l.Fields, d.Fields)
+	l.Interim = cmp.Or(l.Interim, d.Interim)
 	return l
-}
-
-func fill[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // parsing returns the limits that the parsers of heads and chunks are given.
