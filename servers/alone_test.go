@@ -57,10 +57,11 @@ func runAlone(dir string) int {
 	var args []string
 	flag.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "test.run", "test.skip", "test.v", "test.count", "test.cpu", "test.failfast", "test.parallel", "test.short", "test.timeout":
+		case "test.run", "test.skip", "test.v", "test.count", "test.cpu", "test.failfast", "test.short", "test.timeout":
 			args = append(args, "-"+f.Name+"="+f.Value.String())
 		}
 	})
+	args = append(args, "-test.parallel=1") // or it would close what its own other tests have just opened
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), aloneFolder+"="+dir)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -167,11 +167,15 @@ func TestLiveDisturbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hog(t, place.Server[0])()
-	rec, _ := lab.row(t)
-	cells := results.Cells(rec)
-	if b, _ := rec.BottleneckOf(cells, cells[0]); b.Rule != "disturbed" {
-		t.Errorf("%s: %s", b.Rule, b.Sentence)
+	var b results.Bottleneck
+	for range 5 { // whoever takes the CPU may have to wait for it itself, on a crowded machine
+		rec, _ := lab.row(t)
+		cells := results.Cells(rec)
+		if b, _ = rec.BottleneckOf(cells, cells[0]); b.Rule == "disturbed" {
+			return
+		}
 	}
+	t.Errorf("%s: %s", b.Rule, b.Sentence)
 }
 
 // provocationLab makes rows of one case.
