@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -127,14 +128,41 @@ func start(ctx context.Context, s Spec, o Options) (*Process, error) {
 	return p, nil
 }
 
-// freePort returns a port of 127.0.0.1 that nothing listens on.
+// firstPort and fewPorts: servers get ports from firstPort up to where the kernel's own begin, unless these are few.
+const (
+	firstPort = 5000
+	fewPorts  = 1000
+)
+
+// freePort returns a port of 127.0.0.1 that nothing listens on. It is none that the kernel gives to whoever connects or
+// asks for any port: between its choice and its use it would go to such a process now and then, which then answers in
+// place of the server.
 func freePort() (string, error) {
+	end := kernelPorts()
+	for range portTries {
+		if end < firstPort+fewPorts {
+			break
+		}
+		if l, err := net.Listen("tcp4", "127.0.0.1:"+itoa(firstPort+rand.IntN(end-firstPort))); err == nil {
+			defer l.Close()
+			return itoa(l.Addr().(*net.TCPAddr).Port), nil
+		}
+	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
 	defer l.Close()
 	return itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// kernelPorts returns the first port of those that the kernel gives by itself, ip(7) ip_local_port_range; 0 if unknown.
+func kernelPorts() int {
+	var first int
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		fmt.Sscan(string(b), &first)
+	}
+	return first
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,23 @@ func TestPortTakenIsTriedAgain(t *testing.T) {
 	p := launched(t, foreign(t, "taken", filepath.Join(t.TempDir(), "once")), Options{})
 	if got := get(t, p.URL("/")); got != "Hello, World!" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A server's port is none that another process is given by the kernel.
+func TestFreePort(t *testing.T) {
+	first := kernelPorts()
+	if first < firstPort+fewPorts {
+		t.Skipf("the kernel's ports begin at %d here", first)
+	}
+	for range 100 {
+		port, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < firstPort || n >= first {
+			t.Fatalf("port %s, where the kernel's begin at %d", port, first)
+		}
 	}
 }
 
