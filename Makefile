@@ -121,11 +121,13 @@ check:
 	$(GO) test -C httpcore/rivals -count=1 ./...
 	GOEXPERIMENT=simd $(GO) test -count=1 ./httpcore
 
-# Under the race detector a measurement is of the detector, simulations take minutes, and what a browser shows is the same: check runs these.
-MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|TestSiege|TestBenchOneCore|TestInterruptedSelftest|TestFullDiskMidRun|Browser
+# Under the race detector a measurement is of the detector, simulations and what fills buffers take minutes, and what a
+# browser shows is the same: check runs these.
+# The tests of cmd/corelab look at processes that are built without it; those of cmd/coreserver build theirs with it.
+MEASURE := TestKilledAtAnyMoment|TestLive(Verdicts|TooNoisy|Bottlenecks|Disturbed)|TestCompareFindsWhatIsPlanted|TestCompareKeepsItsTime|TestQuickSelftest|TestIntervalCovers|TestSiege|TestBenchOneCore|TestInterruptedSelftest|TestFullDiskMidRun|Browser|TestPlanted|TestProbe(Backpressure|Echo|Waits)
 
 race:
-	$(GO) test -count=1 -race -skip '$(MEASURE)' ./httpcore/... ./servers/... ./apps/... ./runner/... ./results/... ./cmd/...
+	$(GO) test -count=1 -race -skip '$(MEASURE)' ./httpcore/... ./servers/... ./apps/... ./runner/... ./results/... ./cmd/coreserver/...
 
 # One fuzz target at a time: go test takes no more.
 fuzz:

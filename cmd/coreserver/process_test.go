@@ -27,15 +27,19 @@ import (
 // bound is how long a test waits for something that should happen at once.
 const bound = 20 * time.Second
 
-// binary is coreserver, built by TestMain.
-var binary string
+// binary is coreserver, built by TestMain with buildFlags.
+var (
+	binary     string
+	buildFlags []string
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "coreserver")
 	if err == nil {
 		binary = filepath.Join(dir, "coreserver")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		build := append(append([]string{"build", "-o", binary}, buildFlags...), ".")
+		if out, err = exec.Command("go", build...).CombinedOutput(); err != nil {
 			err = fmt.Errorf("build coreserver: %w\n%s", err, out)
 		}
 	}
@@ -43,6 +47,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.Setenv("GORACE", "halt_on_error=1")
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
