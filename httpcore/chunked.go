@@ -6,9 +6,9 @@ import "math"
 // It holds no bytes: data is passed on where it lies, extensions and trailer fields are checked and dropped.
 type Chunked struct {
 	left   int64 // size of the chunk while its line is read, then bytes of it that are still to come
-	used   int   // bytes of the chunk-size line, or of the trailer section, so far
-	extra  int   // bytes of extensions so far, in all chunks
-	fields int   // field lines of the trailer section so far
+	used   int32 // bytes of the chunk-size line, or of the trailer section, so far
+	extra  int32 // bytes of extensions so far, in all chunks
+	fields int32 // field lines of the trailer section so far
 	state  uint8
 }
 
@@ -72,7 +72,7 @@ func (d *Chunked) Decode(b []byte, l *Limits) (data []byte, n int, done bool, er
 func (d *Chunked) step(c byte, l *Limits) *Error {
 	switch {
 	case d.state >= trailerLine:
-		if d.used++; d.used > l.Head {
+		if d.used++; int(d.used) > l.Head {
 			return errTrailerLong
 		}
 		return d.trailer(c, l)
@@ -87,16 +87,16 @@ func (d *Chunked) step(c byte, l *Limits) *Error {
 		}
 		d.state = chunkFirst
 	case d.state <= chunkDigits:
-		if d.used++; d.used > l.ChunkLine {
+		if d.used++; int(d.used) > l.ChunkLine {
 			return errChunkLine
 		}
 		return d.size(c)
 	default:
-		if d.used++; d.used > l.ChunkLine {
+		if d.used++; int(d.used) > l.ChunkLine {
 			return errChunkLine
 		}
 		if d.state != chunkSizeLF {
-			if d.extra++; d.extra > l.Head {
+			if d.extra++; int(d.extra) > l.Head {
 				return errChunkExtensions
 			}
 		}
@@ -246,7 +246,7 @@ func (d *Chunked) trailer(c byte, l *Limits) *Error {
 			d.state = trailerLastLF
 			return nil
 		}
-		if d.fields++; d.fields > l.Fields {
+		if d.fields++; int(d.fields) > l.Fields {
 			return errFieldCount
 		}
 		if class[c]&tokenByte == 0 {

@@ -22,14 +22,14 @@ type Conn struct {
 	x      Exchange
 	body   content
 
-	peer netip.AddrPort // of the client, once peered
+	peer *netip.AddrPort // of the client, once peered; the memory stays for the next
 
 	idleAt   int64 // since when it waits for a request
 	headAt   int64 // when the first byte of the unfinished head came; 0 while there is none
 	lingerBy int64 // when lingering ends
 	discard  int64 // bytes that may still be read and thrown away
-	served   int   // requests begun
-	turn     int   // requests begun in this Feed or Pump
+	served   int32 // requests begun
+	turn     int32 // requests begun in this Feed or Pump
 
 	phase    phase
 	keep     bool // the connection stays open after this exchange
@@ -64,7 +64,7 @@ func (c *Conn) Open(env *Env, loop Loop, now int64) {
 	c.x.c = c
 	c.phase, c.keep, c.eof, c.again, c.draining = phaseHead, true, false, false, false
 	c.idleAt, c.headAt, c.served, c.turn, c.stuck = now, 0, 0, 0, false
-	c.peer, c.peered = netip.AddrPort{}, false
+	c.peered = false
 	c.head.Reset()
 }
 
@@ -153,7 +153,7 @@ func (c *Conn) consume(view []byte) []byte {
 			if c.out.queued >= int64(l.Output) {
 				return view // Wrote says Again
 			}
-			if c.turn >= l.Pipelined {
+			if int(c.turn) >= l.Pipelined {
 				c.again = true
 				return view
 			}
@@ -189,6 +189,8 @@ func (c *Conn) ended(rest []byte) []byte {
 		c.fail(errHeadCut)
 	case c.phase == phaseHead:
 		c.phase = phaseClose
+	case c.phase == phaseBody && c.body.mode == modeTunnel && !c.body.paused:
+		c.whole()
 	case c.phase == phaseBody && !c.body.paused:
 		c.fail(errBodyCut)
 	}

@@ -9,7 +9,6 @@ type content struct {
 	expect  bool  // the client waits for 100 (Continue), RFC 9110 §10.1.1
 	left    int64 // bytes to come, where not chunked
 	got     int64 // bytes so far
-	max     int64 // most bytes allowed; below 0 any number
 	at      int64 // when it began; later by the time it was paused
 	last    int64 // when bytes came last
 	stopped int64 // since when it is paused
@@ -26,13 +25,14 @@ const (
 	modeDiscard mode = iota // read and thrown away, at most discard bytes of it
 	modeWhole               // collected for a buffered route
 	modeSink                // handed on piece by piece
+	modeTunnel              // so too, without an end but the client's: see Exchange.Upgrade
 )
 
 // start makes b ready for the content of a new request. Field by field, as most are what they should be: a whole content is
 // 200 bytes, and to write one costs a request as much as its route. The exchange before has given back what b held.
-func (b *content) start(chunked bool, length, most, now int64) {
+func (b *content) start(chunked bool, length, now int64) {
 	b.mode, b.chunked, b.paused, b.viewed = modeDiscard, chunked, false, false
-	b.left, b.got, b.max, b.at, b.last = length, 0, most, now, now
+	b.left, b.got, b.at, b.last = length, 0, now, now
 	if chunked {
 		b.decoder = Chunked{}
 	}
@@ -40,6 +40,9 @@ func (b *content) start(chunked bool, length, most, now int64) {
 
 // deadline is when the content is too slow: nothing for BodyIdle, or, after BodyGrace, less than BodyRate on average.
 func (b *content) deadline(l *Limits) int64 {
+	if b.mode == modeTunnel {
+		return 0
+	}
 	idle := b.last + int64(l.BodyIdle)
 	rate := b.at + max(int64(l.BodyGrace), b.got*1e9/max(l.BodyRate, 1))
 	return min(idle, rate)
@@ -62,9 +65,9 @@ func (c *Conn) begin(view []byte) {
 	c.turn++
 	c.served++
 	c.headAt = 0
-	c.keep = h.KeepAlive() && !c.draining && (l.Requests == 0 || c.served < l.Requests)
+	c.keep = h.KeepAlive() && !c.draining && (l.Requests == 0 || int(c.served) < l.Requests)
 	c.x.start()
-	b.start(h.Chunked(), h.ContentLength(), l.Body, c.now)
+	b.start(h.Chunked(), h.ContentLength(), c.now)
 	c.phase = phaseBody
 	b.expect = h.ExpectContinue() && (b.left > 0 || b.chunked) && len(view) == 0
 	c.discard = l.LingerRead
@@ -73,14 +76,11 @@ func (c *Conn) begin(view []byte) {
 		c.settle()
 		return
 	}
-	if route.MaxBody != 0 {
-		b.max = route.MaxBody
-	}
-	if b.max >= 0 && b.left > b.max {
+	c.x.route = route
+	if most := c.most(); most >= 0 && b.left > most {
 		c.fail(errBodySize)
 		return
 	}
-	c.x.route = route
 	switch {
 	case route.Stream:
 		c.x.serve()
@@ -121,6 +121,14 @@ func (c *Conn) route() *Route {
 		c.x.Reply(plain(405, "Allow: "+m.Allow+"\r\n")) // RFC 9110 §15.5.6
 	}
 	return nil
+}
+
+// most is how many bytes of content the route takes; below 0 any number.
+func (c *Conn) most() int64 {
+	if n := c.x.route.MaxBody; n != 0 {
+		return n
+	}
+	return c.env.Handler.Limits.Body
 }
 
 func plain(status int, fields string) *Reply {
@@ -187,9 +195,11 @@ func (c *Conn) take(view []byte) []byte {
 func (c *Conn) deliver(p []byte) {
 	b := &c.body
 	b.got += int64(len(p))
-	if b.max >= 0 && b.got > b.max && b.mode != modeDiscard {
-		c.fail(errBodySize)
-		return
+	if b.mode == modeWhole || b.mode == modeSink {
+		if most := c.most(); most >= 0 && b.got > most {
+			c.fail(errBodySize)
+			return
+		}
 	}
 	switch b.mode {
 	case modeWhole:
@@ -197,7 +207,7 @@ func (c *Conn) deliver(p []byte) {
 			b.buf = c.collect(len(p))
 		}
 		b.buf = append(b.buf, p...)
-	case modeSink:
+	case modeSink, modeTunnel:
 		c.x.sink.Piece(&c.x, p)
 	case modeDiscard:
 		if c.discard -= int64(len(p)); c.discard < 0 {
@@ -238,7 +248,7 @@ func (c *Conn) whole() {
 			b.whole = b.buf
 		}
 		c.x.serve()
-	case modeSink:
+	case modeSink, modeTunnel:
 		s := c.x.sink
 		c.x.sink = nil
 		s.End(&c.x)
@@ -262,6 +272,9 @@ func (c *Conn) settle() {
 	}
 	if x.src != nil {
 		return
+	}
+	if c.body.mode == modeTunnel {
+		x.letGo(nil) // whatever the client still sends is for nobody
 	}
 	if c.unread() {
 		x.close()

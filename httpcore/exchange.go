@@ -72,11 +72,15 @@ func (x *Exchange) Peer() netip.AddrPort {
 	c := x.c
 	if !c.peered {
 		c.peered = true
+		if c.peer == nil {
+			c.peer = new(netip.AddrPort)
+		}
+		*c.peer = netip.AddrPort{}
 		if l, ok := c.loop.(Peering); ok {
-			c.peer = l.PeerOf(c)
+			*c.peer = l.PeerOf(c)
 		}
 	}
-	return c.peer
+	return *c.peer
 }
 
 // Loop returns what the core lends to wait for something else.
@@ -204,7 +208,7 @@ func (x *Exchange) check() {
 func (x *Exchange) letGo(err error) {
 	s, gone := x.sink, x.gone
 	x.sink = nil
-	if b := &x.c.body; b.mode == modeSink {
+	if b := &x.c.body; b.mode == modeSink || b.mode == modeTunnel {
 		b.mode = modeDiscard
 		if b.paused {
 			b.paused = false

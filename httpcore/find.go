@@ -8,19 +8,19 @@ type Params struct{ found params }
 func (p *Params) Get(path []byte, name string) []byte { return p.found.get(path, name) }
 
 // Len is how many parameters there are.
-func (p *Params) Len() int { return len(p.found.names) }
+func (p *Params) Len() int { return len(p.found.names()) }
 
 // At returns parameter i in the order of the pattern.
 func (p *Params) At(path []byte, i int) (name string, value []byte) {
 	s := p.found.spans[i]
-	return p.found.names[i], path[s.from:s.to:s.to]
+	return p.found.of.names[i], path[s.from:s.to:s.to]
 }
 
 // Find looks up a method and a path, and notes the parameters in p. It is for whoever routes by more than a path, and
 // tells its routes apart by Match.Tag; a server that serves the Router as it is needs none of it. It allocates nothing, and
 // any number of goroutines may call it.
 func (r *Router) Find(m Method, path []byte, p *Params) Match {
-	p.found.names = nil
+	p.found.of = nil
 	return r.find(m, path, &p.found)
 }
 

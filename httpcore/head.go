@@ -6,7 +6,7 @@ package httpcore
 type Head struct {
 	buf    []byte  // the head from its first byte on
 	fields []field // in first, until there are more
-	first  [16]field
+	first  [12]field
 	length int64 // Content-Length
 
 	cur field // the field line being read

@@ -4,8 +4,8 @@ package httpcore
 // sent where they lie.
 type output struct {
 	buf    []byte // from Buffers; nil when empty
-	sent   int    // bytes of buf that are written
-	mark   int    // buf up to here stands before the end of blocks
+	sent   int32  // bytes of buf that are written
+	mark   int32  // buf up to here stands before the end of blocks
 	blocks []block
 	queued int64 // bytes to write in all
 	at     int64 // when the peer last took some, or the first was queued
@@ -44,7 +44,7 @@ func (o *output) space(c *Conn, n int) []byte {
 // ever empty. It moves bytes at most as often as others came, so that all of it costs no more than a copy of each.
 func (o *output) renew(c *Conn, n int) {
 	rest := o.buf[o.sent:]
-	if o.sent >= len(rest) && len(rest)+n <= cap(o.buf) {
+	if int(o.sent) >= len(rest) && len(rest)+n <= cap(o.buf) {
 		o.buf = o.buf[:copy(o.buf, rest)]
 	} else {
 		p := c.env.Buffers.Get(max(len(rest)+n, 2*cap(o.buf)))
@@ -67,15 +67,15 @@ func (o *output) block(c *Conn, b block) {
 	if o.queued == 0 {
 		o.at = c.now
 	}
-	b.inline = len(o.buf) - max(o.mark, o.sent) // where no block waits, what follows the last one may be sent in part
-	o.mark = len(o.buf)
+	b.inline = len(o.buf) - int(max(o.mark, o.sent)) // where no block waits, what follows the last one may be sent in part
+	o.mark = int32(len(o.buf))
 	o.blocks = append(o.blocks, b)
 	o.queued += b.left
 }
 
 // pending appends what is queued to dst.
 func (o *output) pending(dst []Segment) []Segment {
-	at := o.sent
+	at := int(o.sent)
 	for i := range o.blocks {
 		b := &o.blocks[i]
 		if b.inline > 0 {
@@ -105,7 +105,7 @@ func (o *output) wrote(n int64, buffers Buffers) (source bool) {
 		b := &o.blocks[done]
 		k := int(min(int64(b.inline), n))
 		b.inline -= k
-		o.sent += k
+		o.sent += int32(k)
 		n -= int64(k)
 		m := min(b.left, n)
 		if b.file != nil {
@@ -127,7 +127,7 @@ func (o *output) wrote(n int64, buffers Buffers) (source bool) {
 		clear(o.blocks[k:])
 		o.blocks = o.blocks[:k]
 	}
-	o.sent += int(n)
+	o.sent += int32(n)
 	if o.queued == 0 {
 		o.reset(buffers)
 	}

@@ -69,19 +69,27 @@ type Match struct {
 
 // params are the spans of a match's parameters in the path.
 type params struct {
-	names []string
+	of    *target                              // whose they are; nil where nothing was found
 	spans [maxParams]struct{ from, to uint16 } // a path is a part of a head, and that has maxHead bytes at most
 }
 
 // get returns the parameter of that name of path, nil if there is none.
 func (p *params) get(path []byte, name string) []byte {
-	for i, n := range p.names {
+	for i, n := range p.names() {
 		if n == name {
 			s := p.spans[i]
 			return path[s.from:s.to:s.to]
 		}
 	}
 	return nil
+}
+
+// names are those of the parameters, in the order of their spans.
+func (p *params) names() []string {
+	if p.of == nil {
+		return nil
+	}
+	return p.of.names
 }
 
 func (p *params) set(i, from, to int) {
@@ -94,7 +102,7 @@ func (r *Router) find(m Method, path []byte, p *params) Match {
 	if t == nil {
 		return Match{}
 	}
-	p.names = t.names
+	p.of = t
 	end := t.route(m)
 	if end == nil {
 		return Match{Allow: t.allow}

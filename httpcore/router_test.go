@@ -27,7 +27,7 @@ func lookup(r *Router, method, path string) string {
 		return m.Allow
 	}
 	s := m.Route.Method + " " + m.Route.Pattern
-	for _, name := range p.names {
+	for _, name := range p.names() {
 		s += fmt.Sprintf(" %s=%s", name, p.get([]byte(path), name))
 	}
 	return s

@@ -10,7 +10,8 @@ import (
 // workCase begins the name of a case in which a gateway does a work.
 const workCase = "work="
 
-// bareWork is the work that the price of all others is counted from, and nullWork the control: a stage that does nothing.
+// bareWork is the work that the price of all others is counted from, where a scenario has it, else its first one is; nullWork
+// is the control: a stage that does nothing.
 const (
 	bareWork = "bare"
 	nullWork = "null"
@@ -42,7 +43,17 @@ type priceRow struct {
 	target Target
 	work   string
 	cell   *Cell
-	bare   *Cell // of the same target; nil where it was not measured
+	base   *Cell // of the same target, at the work that others are counted from; nil where it was not measured
+}
+
+// baseOf is the work that the others of the scenario are counted from; "" where its cases are no works.
+func baseOf(rec *Record, s Scenario) (base string) {
+	for _, name := range orderedCases(rec, s) {
+		if work, ok := strings.CutPrefix(name, workCase); ok && (base == "" || work == bareWork) {
+			base = work
+		}
+	}
+	return base
 }
 
 // priceRows are the works of a scenario's targets, by target and then in the order of the cases; nil where the cases of the
@@ -57,6 +68,7 @@ func priceRows(rec *Record, s Scenario, cells []*Cell) []priceRow {
 		return nil
 	}
 	var rows []priceRow
+	base := baseOf(rec, s)
 	for _, target := range orderedTargets(&rec.Run, cells) {
 		for _, name := range orderedCases(rec, s) {
 			work, ok := strings.CutPrefix(name, workCase)
@@ -64,25 +76,26 @@ func priceRows(rec *Record, s Scenario, cells []*Cell) []priceRow {
 				continue
 			}
 			if c := find(target.Name, work); c != nil {
-				rows = append(rows, priceRow{target, work, c, find(target.Name, bareWork)})
+				rows = append(rows, priceRow{target, work, c, find(target.Name, base)})
 			}
 		}
 	}
 	return rows
 }
 
-// priceGrid is the price list: what each work costs each target, and what it adds to the bare proxy; nil where the scenario
-// has no works.
+// priceGrid is the price list: what each work costs each target, and what it adds to the first of them, the bare proxy where
+// that is one; nil where the scenario has no works.
 func priceGrid(rec *Record, s Scenario, cells []*Cell) *grid {
 	rows := priceRows(rec, s, cells)
 	if len(rows) == 0 {
 		return nil
 	}
-	g := &grid{columns: []column{{"target", true}, {"work", true}, {"CPU µs per request", false}, {"added to bare, µs", false},
-		{"÷ " + ReferenceTarget + " bare", false}, {"req/s", false}, {"p50", false}, {"p99", false}, {"p99.9", false}, {"reuse", false}}}
+	base := baseOf(rec, s)
+	g := &grid{columns: []column{{"target", true}, {"work", true}, {"CPU µs per request", false}, {"added to " + base + ", µs", false},
+		{"÷ " + ReferenceTarget + " " + base, false}, {"req/s", false}, {"p50", false}, {"p99", false}, {"p99 ÷ " + base, false}, {"p99.9", false}, {"reuse", false}}}
 	var reference *Cell
 	for _, r := range rows {
-		if r.target.Name == ReferenceTarget && r.work == bareWork {
+		if r.target.Name == ReferenceTarget && r.work == base {
 			reference = r.cell
 		}
 	}
@@ -95,7 +108,7 @@ func priceGrid(rec *Record, s Scenario, cells []*Cell) *grid {
 	if len(g.rows) == 0 {
 		return nil
 	}
-	g.facts = append(g.facts, "added is the difference to the same target's bare in the same round: the median over rounds, and its 95 % interval; ~ stands before what is not proven to differ from nothing")
+	g.facts = append(g.facts, "added is the difference to the same target's "+base+" in the same round, p99 ÷ "+base+" the quotient: the median over rounds, and its 95 % interval; ~ stands before what is not proven to differ from nothing")
 	if slices.ContainsFunc(rows, func(r priceRow) bool { return r.work == nullWork && r.skipped() == "" }) {
 		g.facts = append(g.facts, "null is the control: a stage that does nothing; what it adds is what the measurement cannot tell from nothing")
 	}
@@ -149,19 +162,19 @@ func (r priceRow) cells(g *grid, reference *Cell) gridRow {
 		}
 		return show(e.Median)
 	}
-	row.cells = []string{r.target.Name, strings.TrimSpace(r.work + " " + mark), plain(ServerCPU, micros), r.added(), r.ratio(reference),
-		plain(Throughput, formatCount), plain(P50, formatTime), plain(P99, formatTime), plain(P999, formatTime), plain(Reuse, func(v float64) string {
+	row.cells = []string{r.target.Name, strings.TrimSpace(r.work + " " + mark), plain(ServerCPU, micros), r.added(), r.ratio(reference, ServerCPU),
+		plain(Throughput, formatCount), plain(P50, formatTime), plain(P99, formatTime), r.ratio(r.base, P99), plain(P999, formatTime), plain(Reuse, func(v float64) string {
 			return strconv.FormatFloat(100*v, 'f', 2, 64) + " %"
 		})}
 	return row
 }
 
-// added is what the work adds to the bare proxy.
+// added is what the work adds to the one that others are counted from.
 func (r priceRow) added() string {
-	if r.bare == nil || r.work == bareWork {
+	if r.base == nil || r.base == r.cell {
 		return ""
 	}
-	e, ok := Added(r.cell, r.bare, ServerCPU)
+	e, ok := Added(r.cell, r.base, ServerCPU)
 	if !ok {
 		return "–"
 	}
@@ -173,15 +186,15 @@ func (r priceRow) added() string {
 	return text
 }
 
-// ratio is the row's cost against the reference's bare proxy, in the same rounds.
-func (r priceRow) ratio(reference *Cell) string {
+// ratio is the row's figure against that of another cell, in the same rounds.
+func (r priceRow) ratio(reference *Cell, f Figure) string {
 	switch {
 	case reference == nil:
 		return "–"
 	case reference == r.cell:
 		return "1"
 	}
-	e, ok := Ratio(r.cell, reference, ServerCPU)
+	e, ok := Ratio(r.cell, reference, f)
 	if !ok {
 		return "–"
 	}

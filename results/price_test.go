@@ -61,7 +61,7 @@ func TestPriceGrid(t *testing.T) {
 	if got := rows["reactor null"][3]; !strings.HasPrefix(got, "~ ") {
 		t.Errorf("the null stage is shown to cost something: %s", got)
 	}
-	if got := rows["reactor jwt"][9]; got != "99.68 %" {
+	if got := rows["reactor jwt"][10]; got != "99.68 %" {
 		t.Errorf("reuse %s", got)
 	}
 	facts := strings.Join(g.facts, "\n")

@@ -18,6 +18,9 @@ import (
 // stopGrace is what a server has to end by itself once its load is gone, before it is killed.
 const stopGrace = 2 * time.Second
 
+// trialSlack is the time around a trial's load in which its server is looked at and its profiles are begun.
+const trialSlack = 15 * time.Second
+
 // observedQuiet is the silence around the window of a trial in which calls or the CPU's own counters are counted: they are
 // read while nothing is in flight.
 const observedQuiet = 200 * time.Millisecond
@@ -105,6 +108,9 @@ func (b *Bay) try(ctx context.Context, s Step, t *results.Trial) (err error) {
 	spec := b.spec(s, server, place, x, rate)
 	r := round{bay: b, step: s, generator: gen, spec: spec, server: server, started: started, place: place, behind: behind}
 	if behind != nil {
+		if err := behind.invite(ctx, b, server, s.Case.Work, place, spec.Warmup+spec.Duration+2*spec.Quiet+trialSlack); err != nil {
+			return err
+		}
 		r.beside = behind.pids
 	}
 	if err := r.run(ctx, t); err != nil {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"corelab/results"
+	"corelab/runner/load"
 	"corelab/runner/probe"
 	"corelab/runner/target"
 )
@@ -27,8 +30,13 @@ const (
 	ByTarget Together = "targets" // all targets at one work: who does it for less
 )
 
-// upstreams is how many servers stand behind a gateway.
-const upstreams = 2
+// Other clients of a gateway ask while the load runs, so many requests per second, and give one up after a while: of an
+// upstream that never answers they always have neighbourRate × neighbourPatience under way, once that time has passed.
+const (
+	neighbourRate        = 200
+	neighbourConnections = 256
+	neighbourPatience    = time.Second
+)
 
 func (s *Scenario) checkGateway() *fault {
 	g := s.Gateway
@@ -66,8 +74,14 @@ func (s *Scenario) checkGateway() *fault {
 // header are the field lines that a client of the cell sends.
 func (c Cell) header() []string { return slices.Concat(c.Scenario.Header, c.Case.Header) }
 
-// behind are the servers behind a gateway, for one trial. A nil one has none.
-type behind struct{ servers []*target.Process }
+// behind are the servers behind a gateway, for one trial, and its other clients. A nil one has none.
+type behind struct {
+	servers []*target.Process
+	others  []*target.Process // further ones, for paths that the load does not ask for
+
+	leave func() // ends the other clients; may be nil
+	guest int    // their process; 0 while there is none
+}
 
 // behind starts what stands behind the cell's target: on the generator's CPUs, so that the gateway has its own to itself
 // where the placement allows. It returns nil where the target answers by itself.
@@ -84,14 +98,65 @@ func (b *Bay) behind(ctx context.Context, c Cell, place probe.Placement) (*behin
 		return nil, fmt.Errorf("the server behind the gateway: %w", err)
 	}
 	out := &behind{}
-	for range upstreams {
+	for i := range target.UpstreamsOf(c.Case.Work) {
 		p, err := target.Start(ctx, spec, target.Options{Workers: 1, CPUs: place.Client, Dir: b.Dir, ReadyTimeout: b.ReadyTimeout, Stats: true})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the server behind the gateway: %w", err), out.stop())
 		}
-		out.servers = append(out.servers, p)
+		if i < 2 {
+			out.servers = append(out.servers, p)
+		} else {
+			out.others = append(out.others, p)
+		}
 	}
 	return out, nil
+}
+
+// invite has other clients ask the gateway, where its work is about these: from a process on the generator's CPUs, until the
+// servers are stopped. It returns when they have as many requests under way as they will. Before that their server is
+// stopped in its tracks where the work says so.
+func (h *behind) invite(ctx context.Context, b *Bay, gateway *target.Process, work string, place probe.Placement, most time.Duration) error {
+	if h == nil || len(h.others) == 0 {
+		return nil
+	}
+	if work == target.WorkStalled {
+		if err := h.others[len(h.others)-1].Suspend(); err != nil {
+			return err
+		}
+	}
+	own, ok := load.Find(string(ByCorelab))
+	if !ok {
+		return errors.New("there is no generator corelab for the other clients")
+	}
+	spec := load.Spec{URL: gateway.URL(target.NeighbourPath), Method: http.MethodGet, Connections: neighbourConnections, Threads: 1, Rate: neighbourRate,
+		Arrival: load.ArrivalConstant, Duration: neighbourPatience + most, Timeout: neighbourPatience, Expect: &load.Expect{Length: -1}, Seed: b.Seed}
+	argv, stdin, err := own.Command(b.Self, spec)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	begun, ended := make(chan int, 1), make(chan error, 1)
+	s := shot{argv: argv, stdin: stdin, cpus: place.Client, limit: spec.Duration + spec.Timeout + generatorLag, started: func(pid int) { begun <- pid }}
+	go func() {
+		_, err := s.fire(ctx)
+		ended <- err
+	}()
+	select {
+	case h.guest = <-begun:
+	case err := <-ended:
+		cancel()
+		return fmt.Errorf("the other clients of the gateway: %w", err)
+	}
+	h.leave = func() {
+		cancel()
+		<-ended
+	}
+	select {
+	case <-time.After(neighbourPatience):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // stop ends the servers.
@@ -99,11 +164,16 @@ func (h *behind) stop() (err error) {
 	if h == nil {
 		return nil
 	}
-	for _, p := range h.servers {
+	if h.leave != nil {
+		h.leave()
+	}
+	for _, p := range h.all() {
 		err = errors.Join(err, p.Stop(stopGrace))
 	}
 	return err
 }
+
+func (h *behind) all() []*target.Process { return slices.Concat(h.servers, h.others) }
 
 // front is what the gateway is told of them; nil where it is none.
 func (h *behind) front(work string) *target.Front {
@@ -111,21 +181,24 @@ func (h *behind) front(work string) *target.Front {
 		return nil
 	}
 	f := &target.Front{Work: work}
-	for _, p := range h.servers {
+	for _, p := range h.all() {
 		f.Upstreams = append(f.Upstreams, p.Addr())
 	}
 	return f
 }
 
-// pids are the servers' processes: their time is the load's, not somebody else's.
+// pids are the processes of the servers and the other clients: their time is the load's, not somebody else's.
 func (h *behind) pids() (out []int) {
-	for _, p := range h.servers {
+	for _, p := range h.all() {
 		out = append(out, p.Pids()...)
+	}
+	if h.guest != 0 {
+		out = append(out, probe.Tree(h.guest)...)
 	}
 	return out
 }
 
-// stats is what the servers have done since they started, together.
+// stats is what the servers of the load's own path have done since they started, together.
 func (h *behind) stats(ctx context.Context) (accepted, requests uint64, err error) {
 	for _, p := range h.servers {
 		s, err := p.Stats(ctx)
@@ -162,7 +235,10 @@ func (b *Bay) describeWorks(t *results.Target, p *Plan, o target.Options) {
 			continue
 		}
 		seen = append(seen, c.Case.Work)
-		o.Front = &target.Front{Work: c.Case.Work, Upstreams: []string{"127.0.0.1:{upstream-1}", "127.0.0.1:{upstream-2}"}}
+		o.Front = &target.Front{Work: c.Case.Work}
+		for i := range target.UpstreamsOf(c.Case.Work) {
+			o.Front.Upstreams = append(o.Front.Upstreams, fmt.Sprintf("127.0.0.1:{upstream-%d}", i+1))
+		}
 		d := b.Targets[t.Name].Describe(o)
 		t.Command = d.Command
 		parts = append(parts, "# work "+c.Case.Work+"\n"+d.Config)

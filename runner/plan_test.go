@@ -256,7 +256,7 @@ func TestAsks(t *testing.T) {
 	}
 	// What a generator cannot do is an error of a scenario that was named alone, and said of one among others.
 	all := everything(t)
-	ours := []string{"latency", "churn", "idle", "overload", "gateway-stages", "gateway-peers", "gateway-dead-backend", "gateway-routes"}
+	ours := []string{"latency", "churn", "idle", "overload", "gateway-stages", "gateway-peers", "gateway-dead-backend", "gateway-slow-backend", "gateway-burst", "gateway-routes"}
 	for _, s := range all {
 		if _, err := NewPlan([]*Scenario{s}, field, Ask{Generator: ByWrk}); (err != nil) != slices.Contains(ours, s.Name) {
 			t.Errorf("%s by wrk: %v", s.Name, err)

@@ -41,6 +41,7 @@ type roamers struct {
 	poller   poller
 	queue    roamQueue
 	workers  []*roamWorker
+	reserve  reserve // of the workers' buffers: what one takes for a connection another may give back
 
 	// Of the loop alone.
 	conns  []*roamConn // by descriptor, the last one that had it

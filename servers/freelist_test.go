@@ -60,3 +60,26 @@ func TestFreeListAllocates(t *testing.T) {
 		t.Errorf("Get and Put of a kept buffer allocate %v times", n)
 	}
 }
+
+// TestReserve: lists of which one only takes and the other only gives back need no new buffers in the end, and keep a bounded
+// number.
+func TestReserve(t *testing.T) {
+	var r reserve
+	takes, gives := freeList{reserve: &r}, freeList{reserve: &r}
+	pass := func() {
+		for _, n := range []int{512, 64 << 10, 1 << 20} {
+			gives.Put(takes.Get(n))
+		}
+	}
+	for range 10 * freeBuffers {
+		pass()
+	}
+	if n := testing.AllocsPerRun(1000, pass); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	for k := range r.classes {
+		if most := freeMost(k); len(takes.classes[k]) > most || len(gives.classes[k]) > most || len(r.classes[k]) > most {
+			t.Errorf("class %d keeps %d, %d and in reserve %d", k, len(takes.classes[k]), len(gives.classes[k]), len(r.classes[k]))
+		}
+	}
+}

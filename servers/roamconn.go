@@ -151,6 +151,7 @@ type roamWorker struct {
 func newRoamWorker(s *roamers, h *httpcore.Handler) *roamWorker {
 	w := &roamWorker{s: s, hands: newHands(&s.poller)}
 	w.env.Handler, w.env.Buffers = h, &w.buffers
+	w.buffers.reserve = &s.reserve
 	return w
 }
 

@@ -4,7 +4,7 @@ import "corelab/httpcore"
 
 // Answer is what the client will get: of a stage, of the cache, or of the upstream.
 type Answer struct {
-	Status int    // 200 to 599
+	Status int    // 200 to 599, or 101
 	Type   string // Content-Type of an answer of our own; empty where Fields has it
 	Fields []byte // field lines, each with its CRLF, valid; without those of the connection and of framing
 
@@ -15,6 +15,9 @@ type Answer struct {
 	Off, Len int64
 	Source   httpcore.Source
 	Sized    bool // Source has Len bytes
+
+	// Tunnel takes what the client sends once Status is 101 and Fields name the protocol; Source is what it is sent.
+	Tunnel httpcore.Sink
 
 	Close bool // end the client's connection with it
 

@@ -132,6 +132,10 @@ func (s *breaker) Attempted(r *Request, t *Attempt) {
 	default:
 		p.result = circuit.Success
 	}
+	if t.Tunnel() {
+		s.Leave(r, nil)
+		p.admitted = false
+	}
 }
 
 // Leave implements Stage. Who was answered without the upstream says nothing about it, and gives back a probe's place.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"corelab/apps/gateway/settings"
@@ -11,8 +12,9 @@ import (
 
 // ForwardRoute is what a route says about forward: routes.N.forward.
 type ForwardRoute struct {
-	Host      string `toml:"host"`      // the Host field sent: "client", as asked for, or "endpoint"; client
-	Forwarded string `toml:"forwarded"` // who asks, as the upstream is told: "x", "rfc", "trust" or "off"; x
+	Host      string   `toml:"host"`      // the Host field sent: "client", as asked for, or "endpoint"; client
+	Forwarded string   `toml:"forwarded"` // who asks, as the upstream is told: "x", "rfc", "trust" or "off"; x
+	Upgrades  []string `toml:"upgrades"`  // protocols that a client may switch to, through a tunnel; ["websocket"]
 }
 
 // ForwardConfig is what an upstream says about being asked: upstreams.NAME.forward. Connections are counted for each
@@ -27,6 +29,7 @@ type ForwardConfig struct {
 	HeadTime    settings.Duration `toml:"head_time"`    // until an answer begins, 60s; then 504
 	BodyIdle    settings.Duration `toml:"body_idle"`    // between two pieces of it, 60s; then it is cut
 	WriteIdle   settings.Duration `toml:"write_idle"`   // between two pieces that the upstream takes, 60s; then 504
+	TunnelIdle  settings.Duration `toml:"tunnel_idle"`  // in which nothing goes through a tunnel, either way, 5m; then it ends
 	Retries     *int              `toml:"retries"`      // further attempts for one request, 1
 	RetryShare  *float64          `toml:"retry_share"`  // of all requests that may be tried again, 0.2
 }
@@ -52,6 +55,7 @@ type ForwardPlace struct {
 	streaming bool // and it comes
 	given     bool // and some of it went to an upstream
 	paused    bool // the client is, until the upstream takes more
+	tunnel    bool // the client has switched to another protocol
 	whole     bool // the answer's content is
 	reported  bool // the attempt was
 }
@@ -118,7 +122,7 @@ func buildForward(b *Builder, rt *RouteConfig, up *Upstream, at string) Stage {
 	s.shared = Keep(b, "forward", up.Name, func(*Shard) *forwardShard {
 		return &forwardShard{budget: upstream.NewBudget()}
 	})
-	s.request.Forwarded = upstream.ForwardedX
+	s.request.Forwarded, s.request.Upgrades = upstream.ForwardedX, []string{"websocket"}
 	if rt.Forward != nil {
 		s.route(b, rt.Forward, at+".forward")
 	}
@@ -140,6 +144,7 @@ func (c *ForwardConfig) settings(b *Builder, at string) *upstream.Settings {
 		Idle: c.Idle, Open: c.Open, Requests: c.Requests,
 		IdleTime: time.Duration(c.IdleTime), Age: time.Duration(c.Age), ConnectTime: time.Duration(c.ConnectTime),
 		HeadTime: time.Duration(c.HeadTime), BodyIdle: time.Duration(c.BodyIdle), WriteIdle: time.Duration(c.WriteIdle),
+		TunnelIdle: time.Duration(c.TunnelIdle),
 	})
 }
 
@@ -163,6 +168,23 @@ func (s *forward) route(b *Builder, c *ForwardRoute, at string) {
 	default:
 		b.Fault(at+".forwarded", "forwarded is \"x\", \"rfc\", \"trust\" or \"off\", not %q", c.Forwarded)
 	}
+	if c.Upgrades != nil {
+		s.request.Upgrades = c.Upgrades
+	}
+	for _, u := range c.Upgrades {
+		switch lower := strings.ToLower(u); {
+		case !protocolText(u):
+			b.Fault(at+".upgrades", "%q is no name of a protocol", u)
+		case lower == "h2c" || strings.HasPrefix(lower, "http/"):
+			b.Fault(at+".upgrades", "%q is not tunnelled: its requests would go past every stage", u)
+		}
+	}
+}
+
+// protocolText reports whether s may be a protocol of an Upgrade field: a name, or a name and a version, RFC 9110 §7.8.
+func protocolText(s string) bool {
+	name, version, versioned := strings.Cut(s, "/")
+	return tokenText(name) && (!versioned || tokenText(version))
 }
 
 // Enter implements Stage.
@@ -202,8 +224,8 @@ func (s *forward) ask(r *Request, fresh bool) error {
 	if s.own {
 		req.Host = ep.Host
 	}
-	head, content, chunked := req.Append(c.Buffer(), r.X)
-	if c.Begin(r.X.Method(), head, content, chunked) && content {
+	head, what := req.Append(c.Buffer(), r.X)
+	if c.Begin(head, what) && what.Content {
 		f.stream(r)
 	}
 	return nil

@@ -62,8 +62,8 @@ type RedisConfig struct {
 	Prefix   string            `toml:"prefix"`   // of all keys; "gateway:"
 	Interval settings.Duration `toml:"interval"` // between two rounds of deltas; 100ms
 	Timeout  settings.Duration `toml:"timeout"`  // 250ms
-	Workers  int               `toml:"workers"`  // connections of redis-each; 16
-	Queue    int               `toml:"queue"`    // requests that may wait for them; 1024. Beyond that the answer is 503
+	Workers  int               `toml:"workers"`  // connections of redis-each, or of the cache; 16
+	Queue    int               `toml:"queue"`    // requests that may wait for them; 1024. Beyond that a limit answers 503, a cache asks the upstream
 }
 
 // Bounds and defaults of limits.
@@ -229,7 +229,7 @@ func (r *rule) store(b *Builder, lr *LimitRoute, keys int, at string) *rule {
 	switch lr.Store {
 	case "", "local":
 	case "redis", "redis-each":
-		rs := Memo(b, "redis", "", func() *redisStore { return buildRedis(b) })
+		rs := Memo(b, "redis", "", func() *redisStore { return buildRedis(b, b.Config.Limit.Redis, "limit.redis") })
 		if rs == nil {
 			b.Fault(at+".store", "there is no [limit.redis], or something is wrong with it")
 			return nil

@@ -179,6 +179,9 @@ func (l *limit) Attempted(r *Request, t *Attempt) {
 	if t.Err == nil && !t.Gone {
 		r.Limit.latency = t.Latency
 	}
+	if t.Tunnel() {
+		l.Leave(r, nil)
+	}
 }
 
 // Leave implements Stage.

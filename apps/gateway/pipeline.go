@@ -59,6 +59,10 @@ type Attempt struct {
 	Gone     bool  // the client left first: neither success nor failure of the endpoint
 }
 
+// Tunnel reports whether the client has switched to another protocol, and may speak it for hours: what counts requests
+// under way has seen the last of this one.
+func (t *Attempt) Tunnel() bool { return t.Status == 101 && t.Err == nil }
+
 // Outcome is how a request ended. It is borrowed for the call of Leave.
 type Outcome struct {
 	Status  int   // sent to the client, by us or by its connection; StatusGone if nothing was
@@ -131,6 +135,10 @@ func (r *Request) reply() {
 		}
 	}
 	a := &r.answer
+	if a.Tunnel != nil {
+		r.upgrade()
+		return
+	}
 	reply := httpcore.Reply{Status: a.Status, Type: a.Type, Body: a.Body, Pooled: a.Pooled, File: a.File, Off: a.Off,
 		Len: a.Len, Sized: a.Sized, Close: a.Close, Fields: r.fieldLines()}
 	r.replied = true
@@ -149,6 +157,18 @@ func (r *Request) reply() {
 		r.X.Reply(&reply)
 	} else {
 		r.held.Reply(&reply)
+	}
+}
+
+// upgrade makes the client's connection a tunnel. What the stages would see of content, they do not see of this.
+func (r *Request) upgrade() {
+	r.replied = true
+	r.outcome.Status = r.answer.Status
+	r.sink, r.guard = r.answer.Tunnel, nil
+	if r.serving {
+		r.X.Upgrade(r.fieldLines(), (*inflow)(r), (*outflow)(r))
+	} else {
+		r.held.Upgrade(r.fieldLines(), (*inflow)(r), (*outflow)(r))
 	}
 }
 

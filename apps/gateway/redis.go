@@ -14,7 +14,7 @@ import (
 
 func asDuration(ns int64) time.Duration { return time.Duration(ns) }
 
-// redisStore is limit.redis, compiled.
+// redisStore is a RedisConfig, compiled.
 type redisStore struct {
 	options ledger.Options
 	workers int
@@ -22,10 +22,8 @@ type redisStore struct {
 	text    string
 }
 
-// buildRedis compiles limit.redis; nil where there is none, or something is wrong with it.
-func buildRedis(b *Builder) *redisStore {
-	const at = "limit.redis"
-	c := b.Config.Limit.Redis
+// buildRedis compiles a Redis; nil where there is none, or something is wrong with it.
+func buildRedis(b *Builder, c *RedisConfig, at string) *redisStore {
 	if c == nil {
 		return nil
 	}

@@ -25,6 +25,12 @@ func (f *forwarding) Head(c *upstream.Conn, h *httpcore.ResponseHead, framing ht
 	own.lines = upstream.AppendAnswer(own.lines[:0], h)
 	a := Answer{Status: h.Status(), Fields: own.lines, From: FromUpstream}
 	switch {
+	case h.Status() == 101: // as asked for; how long the tunnel lasts says nothing of its upstream
+		a.Fields = appendUpgrade(a.Fields, h)
+		a.Source, a.Tunnel = f, f
+		p1.tunnel, p1.streaming = true, true
+		p1.keep(own, p)
+		p1.report(r, nil, false)
 	case framing == httpcore.NoContent && h.Status() == 204:
 	case framing == httpcore.NoContent: // of a HEAD, or 304: the length that content would have had
 		a.Source, a.Sized, a.Len = nothing{}, h.HasLength() || h.Status() == 304, h.ContentLength()
@@ -44,6 +50,14 @@ func (f *forwarding) Head(c *upstream.Conn, h *httpcore.ResponseHead, framing ht
 	r.Answer(&a)
 }
 
+// appendUpgrade appends the field lines by which a 101 says what it switches to: they are of one hop, and so is the tunnel.
+func appendUpgrade(dst []byte, h *httpcore.ResponseHead) []byte {
+	to, _ := h.Field("Upgrade")
+	dst = append(dst, "Connection: Upgrade\r\nUpgrade: "...)
+	dst = append(dst, to...)
+	return append(dst, "\r\n"...)
+}
+
 // nothing is the content of an answer that has none.
 type nothing struct{}
 
@@ -60,7 +74,7 @@ func (f *forwarding) Data(c *upstream.Conn, p []byte, done bool) {
 	if done {
 		p1.whole, p1.conn = true, nil
 		p1.report(r, nil, false)
-	} else if cap(p1.buf)-len(p1.buf) < relayRead {
+	} else if relaySize-len(p1.buf) < relayRead {
 		c.Pause()
 	}
 	r.More()
@@ -68,6 +82,9 @@ func (f *forwarding) Data(c *upstream.Conn, p []byte, done bool) {
 
 // keep puts content where the client's connection takes it from.
 func (f *ForwardPlace) keep(own *forwardShard, p []byte) {
+	if len(p) == 0 {
+		return
+	}
 	if f.buf == nil {
 		if last := len(own.spare) - 1; last >= 0 {
 			f.buf, own.spare[last] = own.spare[last], nil
@@ -85,10 +102,13 @@ func (f *forwarding) Next(most int) ([]byte, bool) {
 	p.off += p.lent
 	if p.lent = 0; p.off == len(p.buf) {
 		p.buf, p.off = p.buf[:0], 0
+		if p.tunnel { // most are silent most of the time
+			p.release(p.stage.shared.Of((*Request)(f).Shard))
+		}
 	}
 	n := min(most, len(p.buf)-p.off)
 	p.lent = n
-	if p.conn != nil && cap(p.buf)-len(p.buf) >= relayRead {
+	if p.conn != nil && relaySize-len(p.buf) >= relayRead {
 		p.conn.Resume()
 	}
 	return p.buf[p.off : p.off+n], p.whole && p.off+n == len(p.buf)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,9 @@ func (l *level) Delete(key []byte) error {
 
 // secondWorld is a gateway with that level, in a world whose loop hears of the workers' posts.
 func secondWorld(t *testing.T, l *level, o *origin) (*world, *Gateway) {
-	secondKinds["test"] = func(*SecondConfig) store.Second { return l }
+	secondKinds["test"] = func(*Builder, *SecondConfig) *secondKind {
+		return &secondKind{"test", 4, 1024, func() store.Second { return l }}
+	}
 	t.Cleanup(func() { delete(secondKinds, "test") })
 	g := stand(t, "[cache.second]\nkind = \"test\"\nwait = \"1s\"\n"+cacheConfig, o)
 	t.Cleanup(g.Close)
@@ -164,8 +167,46 @@ func TestSecondLevelAway(t *testing.T) {
 	w.whole(g)
 }
 
+// TestSecondInRedis: two gateways share what they store by way of a Redis; when it is gone each has its own, and goes on.
+func TestSecondInRedis(t *testing.T) {
+	address, kill := redisServer(t)
+	config := fmt.Sprintf("[cache.second]\nkind = \"redis\"\nwait = \"10s\"\n[cache.second.redis]\naddress = %q\ntimeout = \"5s\"\nworkers = 1\n", address) + cacheConfig
+	ours, others := says(200, "Cache-Control: max-age=1000", "hello"), says(200, "Cache-Control: max-age=1000", "other")
+	one, two := stand(t, config, ours), stand(t, config, others)
+	t.Cleanup(one.Close)
+	t.Cleanup(two.Close)
+	w, v := newWorld(t, one, false), newWorld(t, two, false)
+	if got := secondGet(t, w, "/a"); got != "200 MISS hello" {
+		t.Error(got)
+	}
+	secondGet(t, w, "/b") // the one worker has put the first answer by now
+	if got := secondGet(t, v, "/a"); !strings.HasPrefix(got, "200 HIT") || !strings.HasSuffix(got, "hello") || others.asked != 0 {
+		t.Errorf("%s with %d asked", got, others.asked)
+	}
+	kill()
+	if got := secondGet(t, v, "/c"); got != "200 MISS other" || others.asked != 1 {
+		t.Errorf("%s with %d asked", got, others.asked)
+	}
+	if got := v.get("/a", ""); !strings.HasSuffix(got, "hello") { // by itself
+		t.Error(got)
+	}
+	m := &Metrics{families: map[string]*family{}}
+	two.collect(m)
+	if got := string(m.Text(nil)); !strings.Contains(got, `gateway_cache_second_total{result="failed"}`) || !strings.Contains(got, "gateway_cache_second_found_total 1") {
+		t.Error(got)
+	}
+	w.whole(one)
+	v.whole(two)
+}
+
 func TestSecondRefused(t *testing.T) {
-	for config, want := range map[string]string{"kind = \"disk\"": "cache.second.kind", "kind = \"memory\"\nentries = -1": "cache.second.entries"} {
+	for config, want := range map[string]string{
+		"kind = \"disk\"":                                              "cache.second.kind",
+		"kind = \"memory\"\nentries = -1":                              "cache.second.entries",
+		"kind = \"redis\"":                                             "cache.second.redis",
+		"kind = \"redis\"\n[cache.second.redis]":                       "cache.second.redis.address",
+		"kind = \"redis\"\n[cache.second.redis]\naddress=\"a\"\ndb=-1": "cache.second.redis",
+	} {
 		if got := refused(t, "[cache.second]\n"+config+"\n"+cacheConfig); !strings.Contains(got, want) {
 			t.Error(got)
 		}

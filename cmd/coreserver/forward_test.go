@@ -107,15 +107,7 @@ func TestForwardAlone(t *testing.T) {
 
 // gates serves a gateway before o on every core that has what check needs, and has check ask it. more is further configuration of the upstream.
 func gates(t *testing.T, o *origin, more string, check func(t *testing.T, addr string), needs ...servers.Feature) {
-	for _, core := range servers.Cores {
-		if (core.Name == forwardAlone) != (os.Getenv(inAlone) != "") {
-			continue
-		}
-		if slices.ContainsFunc(core.Lacks, func(l servers.Lack) bool { return l.Feature == servers.Parsing || slices.Contains(needs, l.Feature) }) {
-			continue
-		}
-		t.Run(core.Name, func(t *testing.T) {
-			cfg, faults := gateway.Read("test.toml", []byte(fmt.Sprintf(`
+	gatesBy(t, o, fmt.Sprintf(`
 [upstreams.o]
 endpoints = [{ address = %q }]
 [upstreams.o.forward]
@@ -125,7 +117,20 @@ name = "all"
 path = "/x"
 upstream = "o"
 unobserved = true
-`, o.addr, more)))
+`, o.addr, more), check, needs...)
+}
+
+// gatesBy is gates by a whole configuration.
+func gatesBy(t *testing.T, o *origin, config string, check func(t *testing.T, addr string), needs ...servers.Feature) {
+	for _, core := range servers.Cores {
+		if (core.Name == forwardAlone) != (os.Getenv(inAlone) != "") {
+			continue
+		}
+		if slices.ContainsFunc(core.Lacks, func(l servers.Lack) bool { return l.Feature == servers.Parsing || slices.Contains(needs, l.Feature) }) {
+			continue
+		}
+		t.Run(core.Name, func(t *testing.T) {
+			cfg, faults := gateway.Read("test.toml", []byte(config))
 			g, err := gateway.New(cfg, faults)
 			if err != nil {
 				t.Fatal(err)

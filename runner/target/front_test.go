@@ -27,7 +27,10 @@ func TestFronts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := &Front{Upstreams: []string{launched(t, behind, Options{}).Addr(), launched(t, behind, Options{}).Addr()}}
+	front := &Front{}
+	for range UpstreamsOf(WorkApart) {
+		front.Upstreams = append(front.Upstreams, launched(t, behind, Options{}).Addr())
+	}
 	for _, p := range fronts() {
 		for _, w := range Works {
 			if p.lacksWork(w.Name) != "" {
@@ -57,6 +60,11 @@ func TestFronts(t *testing.T) {
 						if err != nil || a.Status != http.StatusUnauthorized {
 							t.Errorf("%s: %q is answered with %d, %v", name, wrong, a.Status, err)
 						}
+					}
+				}
+				for path, upstream := range f.apart() {
+					if d := s.Describe(Options{Front: &f}); !strings.Contains(d.Config, path) || !strings.Contains(d.Config, upstream) {
+						t.Errorf("%s does not lead to %s:\n%s", path, upstream, d.Config)
 					}
 				}
 				if f.does(WorkLog) {

@@ -51,6 +51,15 @@ func gatewayConfig(f *Front, dir string) string {
 		p("[upstreams.lab.breaker]")
 		p("consecutive = 5")
 	}
+	for path, upstream := range f.apart() {
+		p("[upstreams.%s]", strings.Trim(path, "/"))
+		p("endpoints = [{ address = %q }]", upstream)
+		p("[[routes]]")
+		p("name = %q", strings.Trim(path, "/"))
+		p("path = %q", path)
+		p("upstream = %q", strings.Trim(path, "/"))
+		p("unobserved = true")
+	}
 	n := 0
 	for path := range f.others() {
 		n++

@@ -34,7 +34,7 @@ var haproxy = peer{
 		return "haproxy " + words[2]
 	},
 	lacks:     haproxyLacks,
-	lacksWork: only("haproxy", WorkBare, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkCache, WorkBalance, WorkObserve, WorkLog, WorkTransform, WorkAll, WorkDead),
+	lacksWork: only("haproxy", WorkBare, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkCache, WorkBalance, WorkObserve, WorkLog, WorkTransform, WorkAll, WorkKeyLimit, WorkDead, WorkApart, WorkStalled),
 	configure: func(_, port, dir string, o Options) string {
 		if o.Front != nil {
 			return haproxyFrontConfig(port, o)

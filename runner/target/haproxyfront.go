@@ -58,7 +58,15 @@ func haproxyFrontConfig(port string, o Options) string {
 	p("    http-request set-header X-Real-IP %%[src]")
 	p("    http-request set-header X-Forwarded-Proto http")
 	p("    option forwardfor")
+	for path := range f.apart() {
+		p("    use_backend %s if { path %s }", strings.Trim(path, "/"), path)
+	}
 	p("    default_backend lab")
+	for path, upstream := range f.apart() {
+		p("backend %s", strings.Trim(path, "/"))
+		p("    http-reuse always")
+		p("    server u0 %s pool-max-conn %d", upstream, frontConnections)
+	}
 	p("backend lab")
 	p("    http-reuse always")
 	if f.does(WorkCache) {

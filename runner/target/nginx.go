@@ -31,7 +31,7 @@ var nginx = peer{
 		return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(out)), "nginx version:"))
 	},
 	lacks:     nginxLacks,
-	lacksWork: only("nginx", WorkBare, WorkLimit, WorkCache, WorkBalance, WorkLog, WorkTransform, WorkDead, workRoutes+"10", workRoutes+"1000"),
+	lacksWork: only("nginx", WorkBare, WorkLimit, WorkCache, WorkBalance, WorkLog, WorkTransform, WorkDead, WorkApart, WorkStalled, workRoutes+"10", workRoutes+"1000"),
 	configure: func(_, port, dir string, o Options) string {
 		if o.Front != nil {
 			return nginxFrontConfig(port, dir, o, "")

@@ -49,14 +49,10 @@ func nginxFrontConfig(port, dir string, o Options, lua string) string {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		p("    %s_temp_path %s_temp;", kind, kind)
 	}
-	p("    upstream lab {")
-	for _, u := range f.upstreams() {
-		p("        server %s;", u)
+	nginxUpstream(p, "lab", f.upstreams()...)
+	for path, upstream := range f.apart() {
+		nginxUpstream(p, strings.Trim(path, "/"), upstream)
 	}
-	p("        keepalive %d;", frontConnections)
-	p("        keepalive_requests 1000000000;")
-	p("        keepalive_timeout 1h;")
-	p("    }")
 	if f.does(WorkLimit) && lua == "" {
 		p("    limit_req_zone $binary_remote_addr zone=lab:1m rate=%dr/s;", workRate)
 	}
@@ -95,17 +91,39 @@ func nginxFrontConfig(port, dir string, o Options, lua string) string {
 			p("            log_by_lua_block { lab.log() }")
 		}
 	}
+	nginxPass(p, "lab")
+	p("        }")
+	for path := range f.apart() {
+		p("        location = %s {", path)
+		nginxPass(p, strings.Trim(path, "/"))
+		p("        }")
+	}
+	p("    }")
+	p("}")
+	return b.String()
+}
+
+// nginxUpstream writes servers that requests are passed on to, over connections that are kept.
+func nginxUpstream(p func(string, ...any), name string, servers ...string) {
+	p("    upstream %s {", name)
+	for _, u := range servers {
+		p("        server %s;", u)
+	}
+	p("        keepalive %d;", frontConnections)
+	p("        keepalive_requests 1000000000;")
+	p("        keepalive_timeout 1h;")
+	p("    }")
+}
+
+// nginxPass writes what passes a location's requests on to them.
+func nginxPass(p func(string, ...any), upstream string) {
 	p("            proxy_http_version 1.1;")
 	p(`            proxy_set_header Connection "";`)
 	p("            proxy_set_header Host $host;")
 	p("            proxy_set_header X-Real-IP $remote_addr;")
 	p("            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")
 	p("            proxy_set_header X-Forwarded-Proto $scheme;")
-	p("            proxy_pass http://lab;")
-	p("        }")
-	p("    }")
-	p("}")
-	return b.String()
+	p("            proxy_pass http://%s;", upstream)
 }
 
 // nginxLua is nginx as a gateway whose work is done by its Lua module, in the style of the lua-resty libraries: FFI for the
@@ -128,7 +146,7 @@ var nginxLua = peer{
 		return nil
 	},
 	lacks:     func(string, string) string { return onlyFront("nginx-lua") },
-	lacksWork: only("nginx-lua", WorkBare, WorkNull, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkAll, WorkDead),
+	lacksWork: only("nginx-lua", WorkBare, WorkNull, WorkKey, WorkJWT, WorkLimit, WorkBreaker, WorkBalance, WorkObserve, WorkLog, WorkAll, WorkKeyLimit, WorkDead),
 	configure: func(_, port, dir string, o Options) string {
 		if o.Front == nil {
 			return ""

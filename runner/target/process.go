@@ -67,11 +67,12 @@ type Process struct {
 	exited chan struct{} // closed after waited is set
 	waited error
 
-	mu      sync.Mutex // over what follows, and held through Stop and Stats
-	stopped bool       // Stop ended it
-	gone    bool       // nothing of it is left: its number may be another's by now
-	stats   *os.File   // nil where there are none
-	answers *bufio.Reader
+	mu        sync.Mutex // over what follows, and held through Stop and Stats
+	stopped   bool       // Stop ended it
+	suspended bool       // by Suspend
+	gone      bool       // nothing of it is left: its number may be another's by now
+	stats     *os.File   // nil where there are none
+	answers   *bufio.Reader
 }
 
 // Start starts the target and returns when it accepts. It tries another port when the port was taken in between. A
@@ -313,6 +314,9 @@ func (p *Process) Stop(grace time.Duration) error {
 	default:
 		p.stopped = true
 		unix.Kill(-p.family.root, unix.SIGTERM)
+		if p.suspended {
+			unix.Kill(-p.family.root, unix.SIGCONT)
+		}
 		select {
 		case <-p.exited:
 		case <-time.After(grace):
@@ -331,6 +335,18 @@ func (p *Process) Stop(grace time.Duration) error {
 	if err := awaitFree(p.addr); err != nil {
 		return fmt.Errorf("stop %s: %w", p.spec.Name, err)
 	}
+	return nil
+}
+
+// Suspend stops the process in its tracks, with all that it started: its sockets stay, and nobody is behind them. Stop ends
+// it nevertheless.
+func (p *Process) Suspend() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := unix.Kill(-p.family.root, unix.SIGSTOP); err != nil {
+		return fmt.Errorf("suspend %s: %w", p.spec.Name, err)
+	}
+	p.suspended = true
 	return nil
 }
 

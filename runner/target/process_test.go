@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -232,6 +233,25 @@ func TestStopFindsTheWholeFamily(t *testing.T) {
 		if m.alive() {
 			t.Errorf("process %d still runs", m.pid)
 		}
+	}
+}
+
+// TestSuspend: one that is stopped in its tracks takes connections and says nothing, and can be ended all the same.
+func TestSuspend(t *testing.T) {
+	p, err := Start(t.Context(), foreign(t, "hello"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Suspend(); err != nil {
+		t.Error(err)
+	}
+	client := http.Client{Timeout: 200 * time.Millisecond}
+	if _, err := client.Get(p.URL("/")); !errors.Is(err, context.DeadlineExceeded) && !os.IsTimeout(err) {
+		t.Errorf("asked while suspended: %v", err)
+	}
+	began := time.Now()
+	if err := p.Stop(10 * time.Second); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("stopped in %v: %v", time.Since(began), err)
 	}
 }
 

@@ -34,7 +34,10 @@ const (
 	WorkLog       = "log"
 	WorkTransform = "transform"
 	WorkAll       = "all"
+	WorkKeyLimit  = "key-limit"
 	WorkDead      = "dead"
+	WorkApart     = "apart"
+	WorkStalled   = "stalled"
 
 	workRoutes = "routes-" // and how many
 )
@@ -53,7 +56,10 @@ var Works = []Work{
 	{WorkLog, "bare, and an access log, written in batches to a file", nil},
 	{WorkTransform, "bare, with two fields set and one taken off, and the path's prefix replaced", nil},
 	{WorkAll, "jwt, limit, breaker, balance, observe and log together", []string{"Authorization: Bearer " + workToken()}},
+	{WorkKeyLimit, "key and limit together: what production gateways publish figures of", []string{"X-API-Key: " + workKey}},
 	{WorkDead, "balance, one of the two upstreams dead: it refuses connections", nil},
+	{WorkApart, "bare, three upstreams, each for a path of its own; other clients ask the third one", nil},
+	{WorkStalled, "apart, and the third upstream has stopped: it takes what it is asked and never answers", nil},
 	{workRoutes + "10", "bare, the route found among 10", nil},
 	{workRoutes + "1000", "bare, the route found among 1,000", nil},
 	{workRoutes + "100000", "bare, the route found among 100,000", nil},
@@ -80,14 +86,46 @@ func WorkNames() []string {
 // Front says that a target stands in front of others instead of answering by itself.
 type Front struct {
 	Work      string   // one of Works
-	Upstreams []string // "127.0.0.1:40000", two
+	Upstreams []string // "127.0.0.1:40000", as many as UpstreamsOf says
 	brief     bool     // for a description: only the first of many routes
+}
+
+// UpstreamsOf is how many servers stand behind a gateway that does the work.
+func UpstreamsOf(work string) int {
+	if work == WorkApart || work == WorkStalled {
+		return 1 + len(apartPaths)
+	}
+	return 2
+}
+
+// apartPaths are the paths of the upstreams but the first, where each has one of its own. The last one's is [NeighbourPath].
+var apartPaths = []string{"/json", NeighbourPath}
+
+// NeighbourPath is what other clients ask for where upstreams are apart: it leads to the last of them.
+const NeighbourPath = "/plaintext"
+
+// apart are those paths with their upstreams, where the work is about that.
+func (f *Front) apart() iter.Seq2[string, string] {
+	return func(yield func(path, upstream string) bool) {
+		if UpstreamsOf(f.Work) == 2 {
+			return
+		}
+		for i, path := range apartPaths {
+			if !yield(path, f.Upstreams[1+i]) {
+				return
+			}
+		}
+	}
 }
 
 // does reports whether the work includes the part: a work that is one thing, or all.
 func (f *Front) does(part string) bool {
 	switch part {
-	case WorkJWT, WorkLimit, WorkBreaker, WorkObserve, WorkLog:
+	case WorkKey:
+		return f.Work == part || f.Work == WorkKeyLimit
+	case WorkLimit:
+		return f.Work == part || f.Work == WorkKeyLimit || f.Work == WorkAll
+	case WorkJWT, WorkBreaker, WorkObserve, WorkLog:
 		return f.Work == part || f.Work == WorkAll
 	case WorkBalance:
 		return f.Work == part || f.Work == WorkAll || f.Work == WorkDead

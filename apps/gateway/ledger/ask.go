@@ -38,7 +38,7 @@ type Answer struct {
 
 // NewAsker returns an Asker of so many goroutines and connections, and a queue for those that wait for one.
 func NewAsker(o Options, workers, queue int) *Asker {
-	a := &Asker{client: o.client(workers), prefix: o.Prefix, jobs: make(chan question, queue)}
+	a := &Asker{client: o.Client(workers), prefix: o.Prefix, jobs: make(chan question, queue)}
 	for range workers {
 		a.wait.Go(func() {
 			for q := range a.jobs {

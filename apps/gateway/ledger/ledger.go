@@ -43,8 +43,8 @@ func (silent) Printf(context.Context, string, ...any) {}
 
 var silence = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
 
-// client returns a client of so many connections that never repeats a command by itself.
-func (o *Options) client(connections int) *redis.Client {
+// Client returns a client of so many connections that never repeats a command by itself.
+func (o *Options) Client(connections int) *redis.Client {
 	silence()
 	timeout := o.Timeout
 	if timeout == 0 {
@@ -98,7 +98,7 @@ type account struct {
 
 // New returns a Ledger that works until it is closed.
 func New(o Options) *Ledger {
-	l := &Ledger{o: o, client: o.client(1), stop: make(chan struct{}), ended: make(chan struct{})}
+	l := &Ledger{o: o, client: o.Client(1), stop: make(chan struct{}), ended: make(chan struct{})}
 	go l.work()
 	return l
 }

@@ -66,6 +66,8 @@ func (a *Ask) read(q *Request) {
 		switch len(name) {
 		case len("range"):
 			a.bypass = a.bypass || foldEqual(name, "range")
+		case len("upgrade"):
+			a.bypass = a.bypass || foldEqual(name, "upgrade") // a tunnel is nobody else's answer
 		case len("pragma"):
 			pragma = pragma || foldEqual(name, "pragma") && foldEqual(value, "no-cache")
 		case len("if-match"):

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -82,7 +83,7 @@ func (c *Cache) Decode(b []byte, q *Request, now, wall int64) error {
 		parts[i], b = b[n:n+int(size)], b[n+int(size):]
 	}
 	status := numbers[0]
-	if len(b) > 0 || !understood(int(status)) || !validSelecting(parts[1]) {
+	if len(b) > 0 || !understood(int(status)) || !validSelecting(parts[1]) || !validLines(parts[2]) {
 		return errEncoding
 	}
 	key, hash := c.key(q)
@@ -125,6 +126,23 @@ func validSelecting(b []byte) bool {
 		if b = b[3+size:]; len(b) == 0 {
 			return n%2 == 1
 		}
+	}
+	return true
+}
+
+// validLines reports whether b is field lines that may be sent as they are: others may write to where it comes from.
+func validLines(b []byte) bool {
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, '\n')
+		if end < 1 || b[end-1] != '\r' || bytes.IndexByte(b[:end], ':') < 1 {
+			return false
+		}
+		for _, c := range b[:end-1] {
+			if c < ' ' && c != '\t' || c == 0x7f {
+				return false
+			}
+		}
+		b = b[end+1:]
 	}
 	return true
 }

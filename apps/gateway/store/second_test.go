@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -46,6 +47,10 @@ func TestSecond(t *testing.T) {
 		if other.Decode(value[:n], q, 0, wall0) == nil {
 			t.Errorf("%d of %d bytes are taken", n, len(value))
 		}
+	}
+	forged := bytes.Replace(value, []byte("max-age"), []byte("a\r\n b\r\n"), 1) // as long, and no field line
+	if len(forged) != len(value) || bytes.Equal(forged, value) || other.Decode(forged, q, 0, wall0) == nil {
+		t.Error("field lines that are none are taken")
 	}
 	if other.used != sum(other) {
 		t.Errorf("%d bytes are counted, %d are used", other.used, sum(other))

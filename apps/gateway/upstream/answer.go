@@ -39,11 +39,14 @@ func (c *Conn) receiveHead(p []byte) {
 
 // begin acts on a whole head; p is what came behind it.
 func (c *Conn) begin(p []byte) {
-	if c.head.Status() == 101 {
+	if c.head.Status() != 101 {
+		c.framing = c.head.Framing(c.asked.Method)
+	} else if c.switched() {
+		c.tunnel, c.whole, c.framing = true, false, httpcore.UntilClose
+	} else {
 		c.fail(ErrUpgrade)
 		return
 	}
-	c.framing = c.head.Framing(c.method)
 	c.keep = c.head.KeepAlive() && c.framing != httpcore.UntilClose
 	c.left, c.chunks = c.head.ContentLength(), httpcore.Chunked{}
 	c.phase = phaseContent
@@ -64,6 +67,12 @@ func (c *Conn) begin(p []byte) {
 			c.receive(rest)
 		}
 	}
+}
+
+// switched reports whether a 101 names what the request asked for, RFC 9110 §7.8.
+func (c *Conn) switched() bool {
+	to, _ := c.head.Field("Upgrade")
+	return c.asked.Upgrade != "" && len(to) == len(c.asked.Upgrade) && foldEqual(to, []byte(c.asked.Upgrade))
 }
 
 // receive takes content.

@@ -13,6 +13,7 @@ var (
 	ErrHeadTime    = errors.New("the upstream's answer took too long to begin")
 	ErrBodyTime    = errors.New("the upstream's answer was interrupted for too long")
 	ErrWriteTime   = errors.New("the upstream took nothing of the request for too long")
+	ErrTunnelTime  = errors.New("nothing went through the tunnel for too long")
 	ErrNoAnswer    = errors.New("the upstream closed the connection without an answer")
 	ErrCut         = errors.New("the upstream closed the connection within its answer")
 	ErrInterim     = errors.New("the upstream sent too many interim answers")
@@ -69,11 +70,12 @@ type Conn struct {
 	carried int // exchanges begun
 	interim int
 
-	method  httpcore.Method
+	asked   Sent
 	phase   phase
 	framing httpcore.Framing
 	opened  bool
-	chunked bool // the request's content is
+	tunnel  bool // both sides speak the protocol that they switched to
+	half    bool // the client's side of it is to end behind unsent
 	whole   bool // the request is given to its end
 	tried   bool // bytes of it went out
 	got     bool // bytes of the answer came
@@ -87,6 +89,7 @@ func (c *Conn) take(loop httpcore.Loop, call Caller, s *Settings) {
 	c.phase = phaseHead
 	c.carried++
 	c.whole, c.tried, c.got, c.paused, c.interim = false, false, false, false, 0
+	c.tunnel, c.half = false, false
 	c.head.Reset()
 }
 
@@ -102,25 +105,25 @@ func (c *Conn) Got() bool { return c.got }
 // Buffer returns empty memory for a request's head, to append to and give to Begin.
 func (c *Conn) Buffer() []byte { return c.unsent[:0] }
 
-// Begin sends a request's head, which begins in Buffer. content says whether content follows, by Content, chunked where its
-// length is not known. It reports whether the head is sent; else Room follows, if content does.
-func (c *Conn) Begin(m httpcore.Method, head []byte, content, chunked bool) (sent bool) {
-	c.method, c.chunked, c.whole = m, chunked, !content
+// Begin sends a request's head, which begins in Buffer; content follows by Content. It reports whether the head is sent;
+// else Room follows, if content does.
+func (c *Conn) Begin(head []byte, what Sent) (sent bool) {
+	c.asked, c.whole = what, !what.Content
 	c.unsent, c.sent = head, 0
 	if c.opened {
-		c.flush(content)
+		c.flush(what.Content)
 		c.await()
 	}
 	return len(c.unsent) == 0
 }
 
-// Content sends a piece of the request's content, or its end. It reports whether it had to keep some of it: then no more
+// Content sends a piece of the request's content, or of what goes through the tunnel, or its end. It reports whether it had to keep some of it: then no more
 // may be given until Room.
 func (c *Conn) Content(p []byte, last bool) (kept bool) {
 	if c.phase == phaseClosed || c.phase == phaseIdle {
 		return false
 	}
-	if c.chunked && len(p) > 0 {
+	if c.asked.Chunked && len(p) > 0 {
 		var line [20]byte
 		c.push(append(strconv.AppendInt(line[:0], int64(len(p)), 16), '\r', '\n'), true)
 		c.push(p, true)
@@ -130,9 +133,11 @@ func (c *Conn) Content(p []byte, last bool) (kept bool) {
 	}
 	if last {
 		c.whole = true
-		if c.chunked {
+		if c.asked.Chunked {
 			c.push([]byte("0\r\n\r\n"), false)
 		}
+		c.half = c.tunnel
+		c.closeHalf()
 	}
 	if c.opened {
 		c.await()
@@ -156,6 +161,15 @@ func (c *Conn) flush(more bool) {
 	c.tried = c.tried || n > 0
 	if c.sent += n; c.sent == len(c.unsent) {
 		c.unsent, c.sent = c.unsent[:0], 0
+		c.closeHalf()
+	}
+}
+
+// closeHalf tells the upstream that the client sends no more through the tunnel, once all it has sent is given.
+func (c *Conn) closeHalf() {
+	if c.half && len(c.unsent) == 0 {
+		c.half = false
+		c.out.CloseWrite()
 	}
 }
 
@@ -166,6 +180,8 @@ func (c *Conn) await() {
 	switch {
 	case len(c.unsent) > 0:
 		c.out.Deadline(now + int64(l.WriteIdle))
+	case c.tunnel:
+		c.out.Deadline(now + int64(l.TunnelIdle))
 	case !c.whole && c.phase == phaseHead:
 		c.out.Deadline(0) // the client's turn
 	case c.phase == phaseHead:
@@ -318,6 +334,8 @@ func (c *Conn) Expired(int64) {
 		c.fail(ErrConnectTime)
 	case len(c.unsent) > 0:
 		c.fail(ErrWriteTime)
+	case c.tunnel:
+		c.fail(ErrTunnelTime)
 	case c.phase == phaseHead:
 		c.fail(ErrHeadTime)
 	default:

@@ -122,7 +122,7 @@ func ask(t *testing.T, p *Pool, w *wire, s *Settings) (*Conn, *caller) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Begin(httpcore.MethodGet, append(c.Buffer(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"...), false, false)
+	c.Begin(append(c.Buffer(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"...), Sent{Method: httpcore.MethodGet})
 	return c, call
 }
 
@@ -274,7 +274,7 @@ func TestContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Begin(httpcore.MethodPost, append(c.Buffer(), "POST / HTTP/1.1\r\n\r\n"...), true, true)
+	c.Begin(append(c.Buffer(), "POST / HTTP/1.1\r\n\r\n"...), Sent{Method: httpcore.MethodPost, Content: true, Chunked: true})
 	at := w.dials[0]
 	at.h.Opened(nil)
 	at.takes = 3
@@ -306,7 +306,7 @@ func TestEarlyAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Begin(httpcore.MethodPost, append(c.Buffer(), "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"...), true, false)
+	c.Begin(append(c.Buffer(), "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"...), Sent{Method: httpcore.MethodPost, Content: true})
 	w.dials[0].h.Opened(nil)
 	w.dials[0].h.Received([]byte(plain))
 	if !call.done || p.Open() != 0 || !w.dials[0].closed {

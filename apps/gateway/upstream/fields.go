@@ -30,11 +30,21 @@ type Request struct {
 	Host      string // empty: the client's
 	Forwarded Forwarded
 	Edits     Edits
+	Upgrades  []string // protocols that the client may switch to
+}
+
+// Sent says what follows a request's head.
+type Sent struct {
+	Method  httpcore.Method
+	Content bool   // content follows
+	Chunked bool   // and is sent so: its length is not known
+	Upgrade string // the protocol that the head asks to switch to; empty for none
 }
 
 // Append appends the head of x as it goes to the upstream: in origin-form, without the fields of the client's hop, framed
-// anew. content and chunked say how the content will be sent, see Conn.Begin.
-func (r *Request) Append(dst []byte, x *httpcore.Exchange) (head []byte, content, chunked bool) {
+// anew.
+func (r *Request) Append(dst []byte, x *httpcore.Exchange) (head []byte, sent Sent) {
+	sent.Method = x.Method()
 	dst = append(dst, x.MethodName()...)
 	dst = append(dst, ' ')
 	dst = r.appendTarget(dst, x)
@@ -49,18 +59,21 @@ func (r *Request) Append(dst []byte, x *httpcore.Exchange) (head []byte, content
 	switch n := x.ContentLength(); {
 	case n < 0:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-		content, chunked = true, true
+		sent.Content, sent.Chunked = true, true
 	case n > 0 || wantsLength(x.Method()):
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, n, 10)
 		dst = append(dst, "\r\n"...)
-		content = n > 0
+		sent.Content = n > 0
 	}
 	nominates := nominates(x)
 	edited := r.Edits != nil && !r.Edits.Empty()
 	for i := range x.NumFields() {
 		name, value := x.FieldAt(i)
 		if k := kindOf(name); k != fieldPlain && (k != fieldForwarded || r.Forwarded != ForwardedTrust) {
+			if nominates && sent.Upgrade == "" && isName(name, "upgrade") && nominated(x, name) {
+				sent.Upgrade = r.upgrade(x, value)
+			}
 			continue
 		}
 		if nominates && nominated(x, name) || edited && r.Edits.Drops(name) {
@@ -77,7 +90,26 @@ func (r *Request) Append(dst []byte, x *httpcore.Exchange) (head []byte, content
 	if edited {
 		dst = append(dst, r.Edits.Lines()...)
 	}
-	return append(dst, "\r\n"...), content, chunked
+	if sent.Upgrade != "" {
+		dst = append(dst, "Connection: Upgrade\r\nUpgrade: "...)
+		dst = append(dst, sent.Upgrade...)
+		dst = append(dst, "\r\n"...)
+	}
+	return append(dst, "\r\n"...), sent
+}
+
+// upgrade returns the first of Upgrades that the value of an Upgrade field has. A request of HTTP/1.0 asks for none, RFC 9110
+// §7.8, and behind one with content a tunnel would begin nobody knows where.
+func (r *Request) upgrade(x *httpcore.Exchange, value []byte) string {
+	if x.Minor() == 0 || x.ContentLength() != 0 {
+		return ""
+	}
+	for _, u := range r.Upgrades {
+		if listHas(value, []byte(u)) {
+			return u
+		}
+	}
+	return ""
 }
 
 // appendTarget appends the target in origin-form, RFC 9112 §3.2.1, whichever form the client used.

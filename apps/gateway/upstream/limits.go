@@ -19,6 +19,7 @@ type Limits struct {
 	HeadTime    time.Duration // from the last byte that the upstream took of the request to the answer's head
 	BodyIdle    time.Duration // between two reads of the answer's content, while its client takes it
 	WriteIdle   time.Duration // between two writes of the request that the upstream takes
+	TunnelIdle  time.Duration // in which nothing goes through a tunnel, either way
 
 	Head    int // bytes of the answer's head
 	Fields  int // lines of it
@@ -36,6 +37,7 @@ var DefaultLimits = Limits{
 	HeadTime:    60 * time.Second,
 	BodyIdle:    60 * time.Second,
 	WriteIdle:   60 * time.Second,
+	TunnelIdle:  5 * time.Minute,
 	Head:        32 << 10,
 	Fields:      200,
 	Interim:     16,
@@ -53,6 +55,7 @@ func (l Limits) Filled() Limits {
 	l.HeadTime = cmp.Or(l.HeadTime, d.HeadTime)
 	l.BodyIdle = cmp.Or(l.BodyIdle, d.BodyIdle)
 	l.WriteIdle = cmp.Or(l.WriteIdle, d.WriteIdle)
+	l.TunnelIdle = cmp.Or(l.TunnelIdle, d.TunnelIdle)
 	l.Head = cmp.Or(l.Head, d.Head)
 	l.Fields = cmp.Or(l.Fields, d.Fields)
 	l.Interim = cmp.Or(l.Interim, d.Interim)
