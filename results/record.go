@@ -158,6 +158,7 @@ type Load struct {
 	Unsent      uint64        `json:"unsent,omitempty"`         // due in Elapsed and never sent, open loop
 	Latency     *Latency      `json:"latency,omitempty"`        // from due (open) or sent (closed) to the answer's last byte
 	Service     *Latency      `json:"service,omitempty"`        // open loop: from sent to the answer's last byte
+	Wire        *Latency      `json:"wire,omitempty"`           // our own generator, where asked: from sent until the kernel had received the answer's last byte, as it says
 	PerConn     *Spread       `json:"per_connection,omitempty"` // answers by connection
 	Phases      []Phase       `json:"phases,omitempty"`         // of an open loop whose rate changes, in order
 	Slices      []Slice       `json:"slices,omitempty"`         // the window cut into equal times, in order

@@ -53,11 +53,14 @@ type SiegeRow struct {
 	FilesLeft int           `json:"files_left"`       // more than before any siege, the worst round
 	Back      time.Duration `json:"files_back_ns"`    // until they were as many as before, the worst round
 
-	P99      time.Duration `json:"p99_alone_ns"` // of the ordinary clients, the median of rounds
+	P99      time.Duration `json:"p99_alone_ns"`      // of the ordinary clients, the median of rounds
+	P99Low   time.Duration `json:"p99_alone_low_ns"`  // the least and the most of a round: what the machine makes of it by itself
+	P99High  time.Duration `json:"p99_alone_high_ns"` //
 	P99Beset time.Duration `json:"p99_beset_ns"`
 	P50      time.Duration `json:"p50_alone_ns"`
 	P50Beset time.Duration `json:"p50_beset_ns"`
 	Ratio    *SiegeRatio   `json:"p99_ratio"`       // with ÷ without, paired by round; null where there is none
+	Ratio90  *SiegeRatio   `json:"p90_ratio"`       // so too, of p90, to which a stall of the machine means less
 	CPU      *SiegeRatio   `json:"cpu_ratio"`       // of the server's CPU time at the same rate
 	Lost     float64       `json:"lost"`            // of the ordinary requests beside the siege, as a part
 	LeftOut  int           `json:"left_out"`        // windows in which something else took the CPU
@@ -142,13 +145,16 @@ func siegeRow(rec *Record, name, kind string) (SiegeRow, bool) {
 		return time.Duration(e.Median)
 	}
 	r.P50, r.P50Beset, r.P99, r.P99Beset = middle(use.p50[0]), middle(use.p50[1]), middle(use.p99[0]), middle(use.p99[1])
-	r.Ratio, r.CPU = siegeRatio(use.p99[1], use.p99[0]), siegeRatio(use.cpu[1], use.cpu[0])
+	r.Ratio, r.Ratio90, r.CPU = siegeRatio(use.p99[1], use.p99[0]), siegeRatio(use.p90[1], use.p90[0]), siegeRatio(use.cpu[1], use.cpu[0])
+	if calm := slices.Collect(maps.Values(use.p99[0])); len(calm) > 0 {
+		r.P99Low, r.P99High = time.Duration(slices.Min(calm)), time.Duration(slices.Max(calm))
+	}
 	r.judge(rec.Run.Siege.Bound)
 	return r, true
 }
 
 // siegeWindows are the figures of windows by round, without hostile clients and with.
-type siegeWindows struct{ p50, p99, cpu [2]Rounds }
+type siegeWindows struct{ p50, p90, p99, cpu [2]Rounds }
 
 func (w *siegeWindows) add(side int, t *Trial) {
 	put := func(to *Rounds, v float64) {
@@ -157,15 +163,33 @@ func (w *siegeWindows) add(side int, t *Trial) {
 		}
 		(*to)[t.Round] = v
 	}
-	if l := t.Load.Latency; l != nil {
+	if l := siegeLatency(t.Load); l != nil {
 		put(&w.p50[side], float64(l.P50))
-	}
-	if v, ok := P99.Of(t); ok {
-		put(&w.p99[side], v)
+		put(&w.p90[side], float64(l.P90))
+		if l.Count >= P99.Samples {
+			put(&w.p99[side], float64(l.P99))
+		}
 	}
 	if t.Server != nil {
 		put(&w.cpu[side], float64(t.Server.CPU)/max(float64(t.Server.Elapsed), 1))
 	}
+}
+
+// siegeLatency is what an ordinary client of a window waited for the server; where the kernel did not say when its answers
+// arrived, its own delay is in it.
+func siegeLatency(l *Load) *Latency {
+	if l.Wire != nil {
+		return l.Wire
+	}
+	return l.Latency
+}
+
+// siegeFrom says from when to when that is.
+func siegeFrom(rec *Record) string {
+	if slices.ContainsFunc(rec.Trials, func(t Trial) bool { return t.Role == RoleSiege && t.Load != nil && t.Load.Wire != nil }) {
+		return "latency from when each request was sent until the kernel had its answer, as it says: the CPU time that the hostile ones take from the ordinary is not the server's doing"
+	}
+	return "latency from when each request was due"
 }
 
 // siegeLoss is how many requests of a window were lost, and how many were due.
@@ -304,15 +328,16 @@ func addSiege(d *document, rec *Record) {
 		return
 	}
 	g := &grid{columns: []column{{headTarget, true}, {"clients", true}, {"verdict", true}, {"cut", true}, {head: "limit"}, {head: "cut after"}, {head: "memory, MiB"},
-		{head: "KiB each"}, {head: "files left"}, {head: "p99 alone"}, {head: "p99 beside"}, {head: "p99 ratio"}, {head: "CPU ratio"}}}
+		{head: "KiB each"}, {head: "files left"}, {head: "p99 alone"}, {head: "p99 beside"}, {head: "p99 ratio"}, {head: "p90 ratio"}, {head: "CPU ratio"}}}
 	for i := range rows {
 		r := &rows[i]
 		g.rows = append(g.rows, gridRow{doubtful: r.Verdict == SiegeFails, cells: r.cells(&g.notes)})
 	}
 	a := rec.Run.Siege
 	g.facts = []string{
-		fmt.Sprintf("ordinary clients: %s requests a second on %d connections, an open loop, latency from when each request was due; %d rounds of %s alone and %s beside each kind, in random order",
-			formatCount(a.Rate), a.Connections, a.Rounds, formatSpan(a.Window), formatSpan(a.Window)),
+		fmt.Sprintf("ordinary clients: %s requests a second on %d connections, an open loop, %s; %d rounds of %s alone and %s beside each kind, in random order",
+			formatCount(a.Rate), a.Connections, siegeFrom(rec), a.Rounds, formatSpan(a.Window), formatSpan(a.Window)),
+		"p99 alone: the median of rounds (the least to the most: what this machine makes of it by itself)",
 		"limit: the server's, after which it should cut such a client, counted from what the client did; cut after: the median, and the last; all that are cut come again",
 		"memory: what the server had allocated and touched before – at most – after; KiB each: the most, less that before, by client",
 		fmt.Sprintf("holds: each client was cut in its way and in its time, memory stayed within %d MiB and %d KiB for each (%d for readers, %d for silent ones), all files were closed, at most %.0f %% of the ordinary requests were lost, and their p99 is proven to stay within %.2g times that without",
@@ -348,7 +373,7 @@ func (r *SiegeRow) cells(notes *footnotes) []string {
 	}
 	return []string{r.Target, fmt.Sprintf("%s %s", formatCount(float64(r.Foes)), r.Kind), verdict, siegeHow(r.How), limit, after,
 		mebibytes(float64(r.Before)*1024) + " – " + mebibytes(float64(r.Peak)*1024) + " – " + mebibytes(float64(r.After)*1024),
-		digits(r.PerFoe), formatCount(float64(r.FilesLeft)), span(r.P99), beside, r.Ratio.String(), r.CPU.String()}
+		digits(r.PerFoe), formatCount(float64(r.FilesLeft)), span(r.P99) + " (" + span(r.P99Low) + "–" + span(r.P99High) + ")", beside, r.Ratio.String(), r.Ratio90.String(), r.CPU.String()}
 }
 
 // String is the ratio with its interval.

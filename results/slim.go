@@ -17,7 +17,7 @@ func WriteSlim(w io.Writer, rec *Record) error {
 		}
 		if t.Load != nil {
 			l := *t.Load
-			l.Service = withoutHDR(l.Service)
+			l.Service, l.Wire = withoutHDR(l.Service), withoutHDR(l.Wire)
 			if l.Loop == LoopClosed {
 				l.Latency = withoutHDR(l.Latency)
 			}

@@ -23,12 +23,12 @@ import (
 const (
 	siegeRamp    = 10 * time.Second       // over which foes come at the most: where they are cut sooner, some go and come all the time
 	siegeQuick   = 2 * time.Second        // over which those come whose limit is far longer than a window
-	siegeTrickle = time.Second            // between two bytes of a foe, at the most
+	siegeTrickle = 5 * time.Second        // between two bytes of a foe, at the most
 	siegeHold    = 30 * time.Second       // beyond what a siege needs, after which it ends by itself
 	siegeBack    = 15 * time.Second       // beyond its limits, for a server to close all files of a siege
 	siegeLook    = 200 * time.Millisecond // between two looks at memory and files
 	siegeWarmUp  = 300 * time.Millisecond
-	siegeDripsIn = 10  // of a limit: so many bytes come within it
+	siegeDripsIn = 3   // of a limit: so many bytes come within it
 	siegeBelow   = 0.9 // of the least rate: what trickles
 )
 
@@ -193,6 +193,7 @@ func (g *garrison) window(ctx context.Context, number int, beside func() []int) 
 	step := Step{Cell: g.cell, Round: number, Position: g.position, Duration: g.Asked.Window, WarmUp: siegeWarmUp}
 	gen, _ := load.Find(string(ByCorelab))
 	spec := g.Bay.spec(step, g.server, g.place, g.Bay.exchange(g.cell, &t), g.Asked.Rate)
+	spec.Stamp = true // hostile clients take CPU time from the ordinary ones, which is not the server's doing
 	r := round{bay: g.Bay, step: step, generator: gen, spec: spec, server: g.server, started: g.since, place: g.place, beside: beside}
 	err := r.run(ctx, &t)
 	select {

@@ -30,6 +30,7 @@ type LoadCmd struct {
 	Phases       string        `placeholder:"RATE:TIME,…" help:"An open loop whose rate changes, instead of --rate and -d: 30000:2s,burst=90000:1s,30000:2s. An answer counts if it comes within --timeout from when its request was due."`
 	Poisson      bool          `help:"Random instead of even gaps between the requests of an open loop."`
 	Seed         uint64        `default:"1" help:"Of the random gaps."`
+	Stamp        bool          `help:"Have the kernel say when each answer arrived, and report that time beside the others: what the generator, kept from its CPU, adds to a latency is not in it. Not with --pipeline."`
 	Spin         time.Duration `help:"Poll for so long before a request of an open loop is due, instead of sleeping: 100us pays where the generator has a CPU to itself."`
 	Latency      bool          `help:"Print the whole latency distribution."`
 	Header       []string      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header to send; may be repeated."`
@@ -151,7 +152,7 @@ func inProcess(ctx context.Context, name string, s load.Spec, watch *load.Progre
 // spec is what was typed.
 func (c *LoadCmd) spec() (load.Spec, error) {
 	s := load.Spec{URL: c.URL, Method: c.Method, Header: c.Header, Connections: c.Connections, Depth: c.Pipeline, Threads: c.Threads,
-		NewConn: c.NewConn, Rate: c.Rate, Seed: c.Seed, Spin: c.Spin, Duration: c.Duration, Warmup: c.Warmup, Timeout: c.Timeout,
+		NewConn: c.NewConn, Rate: c.Rate, Seed: c.Seed, Spin: c.Spin, Stamp: c.Stamp, Duration: c.Duration, Warmup: c.Warmup, Timeout: c.Timeout,
 		CheckEvery: c.CheckEvery, Idle: c.Idle}
 	if c.URL == "" {
 		return s, errors.New("say what to load: corelab load http://127.0.0.1:8080/")

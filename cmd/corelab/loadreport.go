@@ -68,6 +68,7 @@ func report(w io.Writer, s load.Spec, r load.Result, whole bool) error {
 	}
 	latencyRows(&b, "latency", from, r.Latency, whole)
 	latencyRows(&b, "service", "sent", r.Service, false)
+	latencyRows(&b, "on the wire", "sent", r.Wire, false)
 	row(&b, "errors", "%s", errorWords(r.Errors))
 	openRows(&b, r)
 	phaseRows(&b, r)

@@ -39,6 +39,7 @@ func (s Spec) CommandLine(generator string) []string {
 	add(s.Rate > 0 && !s.phased(), "--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64))
 	add(s.Arrival == ArrivalPoisson, "--poisson", "--seed", strconv.FormatUint(s.Seed, 10))
 	add(s.Spin > 0, "--spin", s.Spin.String())
+	add(s.Stamp, "--stamp")
 	add(s.Idle > 0, "--idle", strconv.Itoa(s.Idle))
 	add(s.CheckEvery != 1, "--check-every="+strconv.Itoa(s.CheckEvery))
 	if s.Expect != nil {

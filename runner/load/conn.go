@@ -30,6 +30,7 @@ type conn struct {
 	phase      int    // in which it was due
 	counted    bool   // it is of the window, and its account still open
 	sent       int64  // when writing it began; with a new connection, when connecting began
+	arrived    int64  // with Spec.Stamp: when what was read last had arrived
 	failures   int    // in a row
 	reopenAt   int64
 	answered   uint64 // in the window
@@ -78,6 +79,9 @@ func (l *loop) adopt(fd int) {
 	l.unready--
 	c.fd, c.sent = fd, now()
 	c.state = free
+	if l.spec.Stamp {
+		stamped(fd)
+	}
 	if e := l.engine.watch(c); e != 0 {
 		l.lost(c, errConnect, "epoll_ctl: %v", e)
 	}
@@ -102,6 +106,9 @@ func (l *loop) open(c *conn) {
 	fd, e := l.peer.connect()
 	if e == 0 {
 		c.fd, c.state = fd, connecting
+		if l.spec.Stamp {
+			stamped(fd)
+		}
 		e = l.engine.watch(c)
 	}
 	if e != 0 {
@@ -298,6 +305,9 @@ func (l *loop) count(c *conn) {
 		if c.compare {
 			t.checked++
 		}
+	}
+	if c.arrived != 0 && (l.arrive == nil || c.due >= l.begun) {
+		record(t.wire, c.arrived-c.sent)
 	}
 	if l.arrive == nil {
 		record(t.latency, l.now-c.sent)

@@ -7,6 +7,7 @@ type epollEngine struct {
 	loop  *loop
 	poll  *poller
 	ready []event // of the last wait
+	stamp stamping
 }
 
 func newEpollEngine(l *loop) (*epollEngine, error) {
@@ -96,7 +97,13 @@ func (e *epollEngine) receive(c *conn, toEnd bool) {
 			// The end of the stream, and errors, are the read's to tell.
 		}
 		room := l.room(c)
-		n, errno := readSocket(c.fd, room)
+		var n int
+		var errno unix.Errno
+		if l.spec.Stamp {
+			n, c.arrived, errno = e.stamp.read(c.fd, room)
+		} else {
+			n, errno = readSocket(c.fd, room)
+		}
 		switch {
 		case errno == unix.EAGAIN:
 			return

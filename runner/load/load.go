@@ -57,6 +57,7 @@ type Spec struct {
 	Seed        uint64        `json:"seed,omitempty"`     // of Poisson arrivals
 	Phases      []Phase       `json:"phases,omitempty"`   // of an open loop whose rate changes, instead of Rate and Duration; latency is held against Timeout from when a request was due
 	Spin        time.Duration `json:"spin_ns,omitempty"`  // open loop: poll instead of sleeping for so long before a request is due; see MaxSpin
+	Stamp       bool          `json:"stamp,omitempty"`    // our own, by epoll: have the kernel say when an answer arrived: see results.Load.Wire
 	Duration    time.Duration `json:"duration_ns,omitempty"`
 	Warmup      time.Duration `json:"warmup_ns,omitempty"` // loaded alike before the window, and not counted; wrk has none
 	Timeout     time.Duration `json:"timeout_ns,omitempty"`
@@ -155,6 +156,8 @@ func (s Spec) Check() error {
 		return fmt.Errorf("arrival %q: want %s or %s", s.Arrival, ArrivalConstant, ArrivalPoisson)
 	case s.Engine != "" && s.Engine != EngineEpoll && s.Engine != EngineUring:
 		return fmt.Errorf("engine %q: want %s or %s", s.Engine, EngineEpoll, EngineUring)
+	case s.Stamp && (s.Engine == EngineUring || s.Depth > 1):
+		return errors.New("stamps are of what one read brings: leave out pipelining, and io_uring")
 	case s.Spin < 0 || s.Spin > MaxSpin:
 		return fmt.Errorf("spin %v: want 0 to %v", s.Spin, MaxSpin)
 	case s.Quiet < 0 || s.Quiet > 0 && s.phased():

@@ -227,8 +227,9 @@ func (p *plan) result(loops []*loop) (Result, error) {
 		r.Arrival = ""
 	}
 	r.Course = recordCourse(loops)
-	var err, err2 error
+	var err, err2, err3 error
 	r.Latency, err = distribution(sum.latency)
 	r.Service, err2 = distribution(sum.service)
-	return r, errors.Join(err, err2, p.recordPhases(&r, sum, first.begun, first.ended))
+	r.Wire, err3 = distribution(sum.wire)
+	return r, errors.Join(err, err2, err3, p.recordPhases(&r, sum, first.begun, first.ended))
 }

@@ -46,6 +46,7 @@ type tally struct {
 	checked   uint64
 	latency   *hdrhistogram.Histogram
 	service   *hdrhistogram.Histogram // open loop only
+	wire      *hdrhistogram.Histogram // with Spec.Stamp only
 	example   string                  // the first error, in words
 	abandoned uint64                  // sent and still unanswered when the loop ended
 	unsent    uint64
@@ -55,6 +56,9 @@ type tally struct {
 
 func newTally(s Spec) *tally {
 	t := &tally{latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits)}
+	if s.Stamp {
+		t.wire = hdrhistogram.New(latencyMin, latencyMax, latencyDigits)
+	}
 	if s.Rate > 0 {
 		t.accounts, t.slices = newAccounts(s)
 		t.service = hdrhistogram.New(latencyMin, latencyMax, latencyDigits)
@@ -68,7 +72,10 @@ func (t *tally) reset() {
 	if t.service != nil {
 		t.service.Reset()
 	}
-	*t = tally{latency: t.latency, service: t.service, accounts: t.accounts, slices: t.slices}
+	if t.wire != nil {
+		t.wire.Reset()
+	}
+	*t = tally{latency: t.latency, service: t.service, wire: t.wire, accounts: t.accounts, slices: t.slices}
 }
 
 // record puts a time into a histogram. Beyond its range it is the range's end: it is never dropped.
@@ -99,6 +106,9 @@ func (t *tally) add(o *tally) {
 	t.latency.Merge(o.latency)
 	if t.service != nil {
 		t.service.Merge(o.service)
+	}
+	if t.wire != nil {
+		t.wire.Merge(o.wire)
 	}
 	if t.example == "" {
 		t.example = o.example
