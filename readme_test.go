@@ -261,9 +261,12 @@ func split(t *testing.T, line string) (words []string) {
 	return words
 }
 
+// commandTime bounds a command. On a fresh machine one builds a core of another revision, beside all other tests.
+const commandTime = 7 * time.Minute
+
 func run(t *testing.T, words []string, codes ...int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	output, err := cmd.CombinedOutput()
