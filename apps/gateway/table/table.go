@@ -344,7 +344,7 @@ func plain(host, low []byte) []byte {
 		case c == ':' && end == len(host) && digitsOnly(host[i+1:]):
 			end = i
 		case c == ']':
-			i = 0 // no port further left: an address has colons of its own
+			upper, i = true, 0 // no port further left: an address has colons of its own; what it has else is not looked at here
 		case c >= 'A' && c <= 'Z':
 			upper = true
 		}
@@ -356,7 +356,7 @@ func plain(host, low []byte) []byte {
 	if len(host) > len(low) {
 		return nil
 	}
-	if !upper && (len(host) == 0 || host[0] != '[') {
+	if !upper {
 		return host
 	}
 	for i, c := range host {
