@@ -76,7 +76,8 @@ func FuzzDate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		fixed, isFixed := parseFixdate([]byte(s))
 		want, err := http.ParseTime(s)
-		if err == nil && len(s) == len(date0) && s[3] == ',' && (!isFixed || fixed != want.Unix()) {
+		// net/http takes the month in any case, RFC 9110 does not.
+		if err == nil && len(s) == len(date0) && s[3] == ',' && s[8:11] == want.Month().String()[:3] && (!isFixed || fixed != want.Unix()) {
 			t.Errorf("%q: %d %v, want %d", s, fixed, isFixed, want.Unix())
 		}
 		if isFixed && err != nil {
