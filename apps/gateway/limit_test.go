@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -155,9 +154,6 @@ func TestConcurrency(t *testing.T) {
 func redisServer(t testing.TB) (address string, kill func()) {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
 		t.Skip("SKIPPED, NOT TESTED: redis-server is not installed; scripts/tools.sh redis-server installs it on Debian")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
