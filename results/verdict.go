@@ -69,6 +69,7 @@ const (
 	BusyTie          = 0.02    // closer than that nobody is the busier one
 	SharedServerPart = 1 / 3.0 // of the CPU that both used: from there on a saving of the server counts for throughput
 	AloneWorker      = 0.99    // of all answers: one worker with as many is all that works
+	AloneMost        = 1.02    // CPUs: what one at a time uses at the most, with what the runtime does beside it
 	MuchLate         = 0.05    // of what was due in an open loop: up to there it met its rate, if nobody was busy
 	WideCost         = 0.50    // how far the interval of the cost may reach from its median, as a part of it
 	WideLatency      = 2.00    // likewise that of an open loop's p99
@@ -359,18 +360,27 @@ func busiest(u *Usage) (float64, bool) {
 	return float64(u.Busiest) / float64(u.Elapsed), true
 }
 
-// busiestOfServer is busiest, but where one of several workers answers nearly all it is what the process used: Go may have moved
-// that worker from thread to thread, so that none of them shows what it did.
+// busiestOfServer is busiest, but where one worker does nearly all it is what the process used: Go may have moved that worker
+// from thread to thread, so that none of them shows what it did. A worker that is the only one may be many threads: it is one
+// at a time if together they use no more than one CPU, and hardly ever sleep.
 func busiestOfServer(t *Trial) (float64, bool) {
 	part, ok := busiest(t.Server)
+	if !ok {
+		return part, ok
+	}
+	used := float64(t.Server.CPU) / float64(t.Server.Elapsed)
 	var most, all uint64
 	for _, w := range t.Workers {
 		most, all = max(most, w.Requests), all+w.Requests
 	}
-	if !ok || all == 0 || len(t.Workers) < 2 || float64(most) < AloneWorker*float64(all) {
-		return part, ok
+	alone := all > 0 && float64(most) >= AloneWorker*float64(all)
+	if len(t.Workers) == 1 {
+		alone = alone && used <= AloneMost && float64(t.Server.Voluntary) < SwitchesEach*float64(all)
 	}
-	return max(part, min(1, float64(t.Server.CPU)/float64(t.Server.Elapsed))), true
+	if !alone {
+		return part, true
+	}
+	return max(part, min(1, used)), true
 }
 
 // CellVerdict is the verdict of one cell, for programs.

@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -315,5 +316,29 @@ func TestGeneratorsThatDisagree(t *testing.T) {
 				t.Errorf("%q says more than %q", marks[0].Text, tt.says)
 			}
 		})
+	}
+}
+
+// TestBusiestOfServer: a worker that Go moves from thread to thread is as busy as one that stays.
+func TestBusiestOfServer(t *testing.T) {
+	one := []Worker{{Requests: 1000, Open: 4}}
+	for name, c := range map[string]struct {
+		workers       []Worker
+		used, busiest time.Duration
+		sleeps        uint64
+		want          float64
+	}{
+		"a loop that stays":                      {one, 980 * time.Millisecond, 970 * time.Millisecond, 10, 0.98},
+		"a loop that moves":                      {one, 980 * time.Millisecond, 600 * time.Millisecond, 140, 0.98},
+		"threads that sleep and wake each other": {one, 980 * time.Millisecond, 600 * time.Millisecond, 500, 0.60},
+		"two at a time":                          {one, 1100 * time.Millisecond, 600 * time.Millisecond, 140, 0.60},
+		"one of two workers":                     {[]Worker{{Requests: 1000}, {}}, 980 * time.Millisecond, 600 * time.Millisecond, 900, 0.98},
+		"two workers":                            {[]Worker{{Requests: 500}, {Requests: 500}}, 980 * time.Millisecond, 600 * time.Millisecond, 10, 0.60},
+		"nobody tells":                           {nil, 980 * time.Millisecond, 600 * time.Millisecond, 10, 0.60},
+	} {
+		trial := Trial{Server: &Usage{Elapsed: time.Second, CPU: c.used, Busiest: c.busiest, Voluntary: c.sleeps}, Workers: c.workers}
+		if got, ok := busiestOfServer(&trial); !ok || math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
