@@ -14,8 +14,8 @@ import (
 
 // fastHTTP is fasthttp: a pool of goroutines, one for each connection while it is served, on the runtime's poller.
 var fastHTTP = peer{
-	name:    "fasthttp",
-	library: "github.com/valyala/fasthttp",
+	name:   "fasthttp",
+	module: "github.com/valyala/fasthttp",
 	settings: []string{
 		"one process and one listener, of the kernel's somaxconn as backlog, which is Go's choice",
 		"Server.Concurrency 1048576, so that it refuses no connection; no timeouts; no access log",

@@ -13,8 +13,8 @@ import (
 
 // gnetPeer is gnet: event loops of its own over epoll. It moves bytes; package wire is its HTTP.
 var gnetPeer = peer{
-	name:    "gnet",
-	library: "github.com/panjf2000/gnet/v2",
+	name:   "gnet",
+	module: "github.com/panjf2000/gnet/v2",
 	settings: []string{
 		"{workers} event loops, each with a listener of its own (SO_REUSEPORT), backlog somaxconn, TCP_NODELAY, level-triggered",
 		"HTTP by a small parser of the lab: request line and fields to the empty line, no chunked bodies, no routing tree",

@@ -16,8 +16,8 @@ import (
 
 // hertz is Hertz over netpoll: epoll loops, a goroutine for each connection that has something to read.
 var hertz = peer{
-	name:    "hertz",
-	library: "github.com/cloudwego/hertz",
+	name:   "hertz",
+	module: "github.com/cloudwego/hertz",
 	settings: []string{
 		"netpoll as its transport with {workers} poller loops; one listener, backlog somaxconn",
 		"its router has one route for each method, of all paths; no middleware but its own; no timeouts; no access log",

@@ -69,15 +69,15 @@ func (p peer) config(o options) string {
 
 // version is the library's, as it was built in.
 func (p peer) version() string {
-	if p.library == "" {
+	if p.module == "" {
 		return "net/http of " + runtime.Version()
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
-			if m.Path == p.library {
+			if m.Path == p.module {
 				return m.Path + " " + m.Version + ", " + runtime.Version()
 			}
 		}
 	}
-	return p.library + ", " + runtime.Version()
+	return p.module + ", " + runtime.Version()
 }

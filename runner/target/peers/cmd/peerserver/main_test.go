@@ -35,7 +35,7 @@ func TestConfig(t *testing.T) {
 
 func Example_find() {
 	p, _ := findPeer("fasthttp")
-	fmt.Println(p.name, p.library)
+	fmt.Println(p.name, p.module)
 	_, found := findPeer("nginx")
 	fmt.Println(found)
 	// Output:

@@ -12,8 +12,8 @@ import (
 
 // nbioPeer is nbio: epoll loops that read and parse, and a pool of goroutines that run net/http's handlers.
 var nbioPeer = peer{
-	name:    "nbio",
-	library: "github.com/lesismal/nbio",
+	name:   "nbio",
+	module: "github.com/lesismal/nbio",
 	settings: []string{
 		"{workers} poller loops; handlers in nbio's own pool of goroutines, its default, so that one that waits holds no loop",
 		"one listener, of the kernel's somaxconn as backlog, which is Go's choice",

@@ -16,8 +16,8 @@ import (
 // netpollPeer is netpoll alone: epoll loops, a goroutine for each connection that has something to read. It moves bytes;
 // package wire is its HTTP.
 var netpollPeer = peer{
-	name:    "netpoll",
-	library: "github.com/cloudwego/netpoll",
+	name:   "netpoll",
+	module: "github.com/cloudwego/netpoll",
 	settings: []string{
 		"{workers} poller loops; one listener, backlog somaxconn; each connection with something to read has a goroutine of its pool",
 		"HTTP by a small parser of the lab: request line and fields to the empty line, no chunked bodies, no routing tree",

@@ -8,8 +8,8 @@ type options struct {
 
 // peer is one server.
 type peer struct {
-	name    string // also what it says in Server
-	library string // the module, or "" for the standard library
+	name   string // also what it says in Server
+	module string // its path, or "" for the standard library
 	// settings are lines for people: what serve sets, and why where it is not the default.
 	settings []string
 	// serve listens and serves, and returns only with an error.
