@@ -290,16 +290,22 @@ func (h Held) Exchange() *Exchange {
 	return &h.c.x
 }
 
+// enter returns the connection, which reads the clock unless it is in a call that has.
+func (h Held) enter() *Conn {
+	c := h.c
+	if !c.inside {
+		c.now = c.loop.Now()
+	}
+	return c
+}
+
 // Reply answers the exchange. It keeps the rules of Exchange.Reply.
 func (h Held) Reply(r *Reply) {
 	if !h.Live() {
 		r.drop(h.c)
 		return
 	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
+	c := h.enter()
 	c.x.Reply(r)
 	c.settle()
 	c.wake()
@@ -310,10 +316,7 @@ func (h Held) Drop() {
 	if !h.Live() {
 		return
 	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
+	c := h.enter()
 	c.x.Drop()
 	c.wake()
 }
@@ -323,10 +326,7 @@ func (h Held) Resume() {
 	if !h.Live() || !h.c.body.paused {
 		return
 	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
+	c := h.enter()
 	b := &c.body
 	b.paused = false
 	b.at += c.now - b.stopped // our pause is not the client's slowness

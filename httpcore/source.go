@@ -77,10 +77,7 @@ func (h Held) Break() {
 	if !h.Live() || h.c.x.src == nil {
 		return
 	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
+	c := h.enter()
 	c.cut()
 	c.wake()
 }

@@ -49,10 +49,7 @@ func (h Held) Upgrade(fields string, in Sink, out Source) {
 		out.Close(errClosed)
 		return
 	}
-	c := h.c
-	if !c.inside {
-		c.now = c.loop.Now()
-	}
+	c := h.enter()
 	c.x.Upgrade(fields, in, out)
 	c.settle()
 	c.wake()

@@ -77,11 +77,13 @@ func (c Cell) header() []string { return slices.Concat(c.Scenario.Header, c.Case
 // behind are the servers behind a gateway, for one trial, and its other clients. A nil one has none.
 type behind struct {
 	servers []*target.Process
-	others  []*target.Process // further ones, for paths that the load does not ask for
 
-	leave func() // ends the other clients; may be nil
-	guest int    // their process; 0 while there is none
+	leave func() error // ends the other clients; nil while there are none
+	guest int          // their process; 0 while there is none
 }
+
+// loaded is how many of the servers the load may reach: those behind them are for other clients.
+const loaded = 2
 
 // behind starts what stands behind the cell's target: on the generator's CPUs, so that the gateway has its own to itself
 // where the placement allows. It returns nil where the target answers by itself.
@@ -98,16 +100,12 @@ func (b *Bay) behind(ctx context.Context, c Cell, place probe.Placement) (*behin
 		return nil, fmt.Errorf("the server behind the gateway: %w", err)
 	}
 	out := &behind{}
-	for i := range target.UpstreamsOf(c.Case.Work) {
+	for range target.UpstreamsOf(c.Case.Work) {
 		p, err := target.Start(ctx, spec, target.Options{Workers: 1, CPUs: place.Client, Dir: b.Dir, ReadyTimeout: b.ReadyTimeout, Stats: true})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the server behind the gateway: %w", err), out.stop())
 		}
-		if i < 2 {
-			out.servers = append(out.servers, p)
-		} else {
-			out.others = append(out.others, p)
-		}
+		out.servers = append(out.servers, p)
 	}
 	return out, nil
 }
@@ -116,11 +114,11 @@ func (b *Bay) behind(ctx context.Context, c Cell, place probe.Placement) (*behin
 // servers are stopped. It returns when they have as many requests under way as they will. Before that their server is
 // stopped in its tracks where the work says so.
 func (h *behind) invite(ctx context.Context, b *Bay, gateway *target.Process, work string, place probe.Placement, most time.Duration) error {
-	if h == nil || len(h.others) == 0 {
+	if h == nil || len(h.servers) <= loaded {
 		return nil
 	}
 	if work == target.WorkStalled {
-		if err := h.others[len(h.others)-1].Suspend(); err != nil {
+		if err := h.servers[len(h.servers)-1].Suspend(); err != nil {
 			return err
 		}
 	}
@@ -147,9 +145,16 @@ func (h *behind) invite(ctx context.Context, b *Bay, gateway *target.Process, wo
 		cancel()
 		return fmt.Errorf("the other clients of the gateway: %w", err)
 	}
-	h.leave = func() {
+	h.leave = func() error {
+		select {
+		case err := <-ended:
+			cancel()
+			return errors.Join(errors.New("the other clients of the gateway left before the end"), err)
+		default:
+		}
 		cancel()
-		<-ended
+		<-ended // it was cut short
+		return nil
 	}
 	select {
 	case <-time.After(neighbourPatience):
@@ -165,15 +170,13 @@ func (h *behind) stop() (err error) {
 		return nil
 	}
 	if h.leave != nil {
-		h.leave()
+		err = h.leave()
 	}
-	for _, p := range h.all() {
+	for _, p := range h.servers {
 		err = errors.Join(err, p.Stop(stopGrace))
 	}
 	return err
 }
-
-func (h *behind) all() []*target.Process { return slices.Concat(h.servers, h.others) }
 
 // front is what the gateway is told of them; nil where it is none.
 func (h *behind) front(work string) *target.Front {
@@ -181,7 +184,7 @@ func (h *behind) front(work string) *target.Front {
 		return nil
 	}
 	f := &target.Front{Work: work}
-	for _, p := range h.all() {
+	for _, p := range h.servers {
 		f.Upstreams = append(f.Upstreams, p.Addr())
 	}
 	return f
@@ -189,7 +192,7 @@ func (h *behind) front(work string) *target.Front {
 
 // pids are the processes of the servers and the other clients: their time is the load's, not somebody else's.
 func (h *behind) pids() (out []int) {
-	for _, p := range h.all() {
+	for _, p := range h.servers {
 		out = append(out, p.Pids()...)
 	}
 	if h.guest != 0 {
@@ -198,9 +201,9 @@ func (h *behind) pids() (out []int) {
 	return out
 }
 
-// stats is what the servers of the load's own path have done since they started, together.
+// stats is what the servers of the load have done since they started, together.
 func (h *behind) stats(ctx context.Context) (accepted, requests uint64, err error) {
-	for _, p := range h.servers {
+	for _, p := range h.servers[:loaded] {
 		s, err := p.Stats(ctx)
 		if err != nil {
 			return 0, 0, err

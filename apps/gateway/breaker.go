@@ -134,7 +134,6 @@ func (s *breaker) Attempted(r *Request, t *Attempt) {
 	}
 	if t.Tunnel() {
 		s.Leave(r, nil)
-		p.admitted = false
 	}
 }
 
@@ -144,6 +143,7 @@ func (s *breaker) Leave(r *Request, _ *Outcome) {
 	if !p.admitted {
 		return
 	}
+	p.admitted = false
 	if !p.asked {
 		p.result = circuit.Void
 	}

@@ -55,7 +55,6 @@ type ForwardPlace struct {
 	streaming bool // and it comes
 	given     bool // and some of it went to an upstream
 	paused    bool // the client is, until the upstream takes more
-	tunnel    bool // the client has switched to another protocol
 	whole     bool // the answer's content is
 	reported  bool // the attempt was
 }

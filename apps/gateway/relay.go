@@ -28,7 +28,7 @@ func (f *forwarding) Head(c *upstream.Conn, h *httpcore.ResponseHead, framing ht
 	case h.Status() == 101: // as asked for; how long the tunnel lasts says nothing of its upstream
 		a.Fields = appendUpgrade(a.Fields, h)
 		a.Source, a.Tunnel = f, f
-		p1.tunnel, p1.streaming = true, true
+		p1.streaming = true
 		p1.keep(own, p)
 		p1.report(r, nil, false)
 	case framing == httpcore.NoContent && h.Status() == 204:
@@ -102,7 +102,7 @@ func (f *forwarding) Next(most int) ([]byte, bool) {
 	p.off += p.lent
 	if p.lent = 0; p.off == len(p.buf) {
 		p.buf, p.off = p.buf[:0], 0
-		if p.tunnel { // most are silent most of the time
+		if p.attempt.Tunnel() { // most are silent most of the time
 			p.release(p.stage.shared.Of((*Request)(f).Shard))
 		}
 	}

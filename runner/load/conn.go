@@ -79,9 +79,6 @@ func (l *loop) adopt(fd int) {
 	l.unready--
 	c.fd, c.sent = fd, now()
 	c.state = free
-	if l.spec.Stamp {
-		stamped(fd)
-	}
 	if e := l.engine.watch(c); e != 0 {
 		l.lost(c, errConnect, "epoll_ctl: %v", e)
 	}
@@ -106,9 +103,6 @@ func (l *loop) open(c *conn) {
 	fd, e := l.peer.connect()
 	if e == 0 {
 		c.fd, c.state = fd, connecting
-		if l.spec.Stamp {
-			stamped(fd)
-		}
 		e = l.engine.watch(c)
 	}
 	if e != 0 {

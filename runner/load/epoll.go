@@ -22,7 +22,12 @@ func (e *epollEngine) enter() {}
 
 func (e *epollEngine) leave() {}
 
-func (e *epollEngine) watch(c *conn) unix.Errno { return e.poll.add(c.fd, c.index, c.generation) }
+func (e *epollEngine) watch(c *conn) unix.Errno {
+	if e.loop.spec.Stamp {
+		stamped(c.fd)
+	}
+	return e.poll.add(c.fd, c.index, c.generation)
+}
 
 func (e *epollEngine) wait(ns int64) bool {
 	e.ready = e.poll.wait(ns)

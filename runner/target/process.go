@@ -67,12 +67,11 @@ type Process struct {
 	exited chan struct{} // closed after waited is set
 	waited error
 
-	mu        sync.Mutex // over what follows, and held through Stop and Stats
-	stopped   bool       // Stop ended it
-	suspended bool       // by Suspend
-	gone      bool       // nothing of it is left: its number may be another's by now
-	stats     *os.File   // nil where there are none
-	answers   *bufio.Reader
+	mu      sync.Mutex // over what follows, and held through Stop and Stats
+	stopped bool       // Stop ended it
+	gone    bool       // nothing of it is left: its number may be another's by now
+	stats   *os.File   // nil where there are none
+	answers *bufio.Reader
 }
 
 // Start starts the target and returns when it accepts. It tries another port when the port was taken in between. A
@@ -140,21 +139,20 @@ const (
 // place of the server.
 func freePort() (string, error) {
 	end := kernelPorts()
-	for range portTries {
-		if end < firstPort+fewPorts {
-			break
+	for left := portTries; ; left-- {
+		port := 0 // any
+		if left > 0 && end >= firstPort+fewPorts {
+			port = firstPort + rand.IntN(end-firstPort)
 		}
-		if l, err := net.Listen("tcp4", "127.0.0.1:"+itoa(firstPort+rand.IntN(end-firstPort))); err == nil {
+		l, err := net.Listen("tcp4", "127.0.0.1:"+itoa(port))
+		if err == nil {
 			defer l.Close()
 			return itoa(l.Addr().(*net.TCPAddr).Port), nil
 		}
+		if port == 0 {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 // kernelPorts returns the first port of those that the kernel gives by itself, ip(7) ip_local_port_range; 0 if unknown.
@@ -314,9 +312,7 @@ func (p *Process) Stop(grace time.Duration) error {
 	default:
 		p.stopped = true
 		unix.Kill(-p.family.root, unix.SIGTERM)
-		if p.suspended {
-			unix.Kill(-p.family.root, unix.SIGCONT)
-		}
+		unix.Kill(-p.family.root, unix.SIGCONT) // it may be suspended
 		select {
 		case <-p.exited:
 		case <-time.After(grace):
@@ -346,7 +342,6 @@ func (p *Process) Suspend() error {
 	if err := unix.Kill(-p.family.root, unix.SIGSTOP); err != nil {
 		return fmt.Errorf("suspend %s: %w", p.spec.Name, err)
 	}
-	p.suspended = true
 	return nil
 }
 

@@ -344,7 +344,7 @@ func plain(host, low []byte) []byte {
 		case c == ':' && end == len(host) && digitsOnly(host[i+1:]):
 			end = i
 		case c == ']':
-			upper, i = true, 0 // no port further left: an address has colons of its own; what it has else is not looked at here
+			upper, i = true, 0 // an address has colons of its own: no port further left, and what else is there is not looked at
 		case c >= 'A' && c <= 'Z':
 			upper = true
 		}

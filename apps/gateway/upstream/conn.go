@@ -117,8 +117,8 @@ func (c *Conn) Begin(head []byte, what Sent) (sent bool) {
 	return len(c.unsent) == 0
 }
 
-// Content sends a piece of the request's content, or of what goes through the tunnel, or its end. It reports whether it had to keep some of it: then no more
-// may be given until Room.
+// Content sends a piece of the request's content, or of what goes through the tunnel, or its end. It reports whether it had
+// to keep some of it: then no more may be given until Room.
 func (c *Conn) Content(p []byte, last bool) (kept bool) {
 	if c.phase == phaseClosed || c.phase == phaseIdle {
 		return false
